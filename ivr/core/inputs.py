@@ -1,0 +1,167 @@
+"""What can happen to a call. Every input is legal in every state.
+
+Serials name the Play, Record or StartTimer that an input answers; tokens name the offer.
+An input whose serial or token is not the current one changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ivr.core.plan import AgentId
+
+LegState = Literal["none", "ringing", "up"]
+AgentFailure = Literal["miss", "busy", "rejected", "gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The caller's channel entered our application."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A worker that did not begin this call holds it now; the fields are what Asterisk showed."""
+
+    leg: LegState
+    bridged: bool
+    recording: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """The caller pressed one key: 0-9, * or #."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptDone:
+    """A Play came to its end, or could not be played: the call goes on alike."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """The timer of that serial ran out."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The queue holds the call. `staffed`: somebody who answers the topic is present."""
+
+    position: int
+    staffed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLost:
+    """The queue could not be asked: no place is known to be held."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferMade:
+    """The queue reserved an agent for this call."""
+
+    token: str
+    agent: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class OfferWithdrawn:
+    """The queue took the offer back (deadline, or the agent left): the place is kept."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAnswered:
+    """The agent's leg is up."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFailed:
+    """The agent's leg ended before it was up."""
+
+    token: str
+    reason: AgentFailure
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLeft:
+    """The agent's leg ended after it was up."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The queue recorded the talk: caller and agent are each other's."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptRefused:
+    """The offer was no longer valid when the agent answered."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeFailed:
+    """Asterisk would not join caller and agent."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingDone:
+    """The recording ended, or could not be made (`kept` False: there is no audio)."""
+
+    serial: int
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """The promise is in the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseFailed:
+    """The ledger did not take the promise."""
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The caller's channel is gone, or left our application. Final."""
+
+
+Input = (
+    Started
+    | Adopted
+    | Digit
+    | PromptDone
+    | TimerFired
+    | Queued
+    | QueueLost
+    | OfferMade
+    | OfferWithdrawn
+    | AgentAnswered
+    | AgentFailed
+    | AgentLeft
+    | Accepted
+    | AcceptRefused
+    | BridgeFailed
+    | RecordingDone
+    | Promised
+    | PromiseFailed
+    | HungUp
+)

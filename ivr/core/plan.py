@@ -1,0 +1,147 @@
+"""The call plan as the core sees it: complete, resolved, immutable.
+
+`ivr.plan` compiles YAML into these types; nothing here is ever half valid: every
+id that is named exists, every prompt is listed, every menu has a way out.
+Durations are in milliseconds; instants are Unix milliseconds (UTC).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NewType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SiteId = NewType("SiteId", str)
+MenuId = NewType("MenuId", str)
+TopicId = NewType("TopicId", str)
+GroupId = NewType("GroupId", str)
+AgentId = NewType("AgentId", str)
+PromptId = NewType("PromptId", str)
+
+HUMAN: Final = "0"
+REPEAT: Final = "*"
+BACK: Final = "#"
+RESERVED_KEYS: Final = frozenset({HUMAN, REPEAT, BACK})
+
+
+@dataclass(frozen=True, slots=True)
+class ToTopic:
+    """The key leads to the people who answer a topic."""
+
+    topic: TopicId
+
+
+@dataclass(frozen=True, slots=True)
+class ToMenu:
+    """The key leads to another menu."""
+
+    menu: MenuId
+
+
+@dataclass(frozen=True, slots=True)
+class Information:
+    """The key plays an answer, then the menu again."""
+
+    prompt: PromptId
+
+
+Option = ToTopic | ToMenu | Information
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """A node of the tree. `input_timeout_ms` counts from the END of the prompt."""
+
+    id: MenuId
+    prompt: PromptId
+    short_prompt: PromptId
+    options: Mapping[str, Option]
+    parent: MenuId | None = None
+    input_timeout_ms: int = 5_000
+    max_no_input: int = 2
+    max_invalid: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a caller wants; the unit of queueing. `groups` answer it, all equal."""
+
+    id: TopicId
+    label: str
+    groups: tuple[GroupId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Agents who answer some topics; `owner` of the files that its topics leave."""
+
+    id: GroupId
+    label: str
+    agents: tuple[AgentId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A person with a phone. `endpoint` is the PJSIP endpoint's name, never number-like."""
+
+    id: AgentId
+    name: str
+    groups: tuple[GroupId, ...]
+
+    @property
+    def endpoint(self) -> str:
+        """Return the PJSIP endpoint's name."""
+        return f"agent-{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcements:
+    """The site's own sentences that are not menus (prompt ids)."""
+
+    greeting: PromptId
+    invalid: PromptId
+    no_input: PromptId
+    to_human: PromptId
+    queued: PromptId
+    patience: PromptId
+    unstaffed: PromptId
+    leave_message: PromptId
+    message_kept: PromptId
+    goodbye: PromptId
+    fallback: PromptId
+    fallback_message: PromptId
+    fallback_kept: PromptId
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One site's whole call plan, one immutable version.
+
+    `version` is a hash of the content. `general` is the topic of the general desk:
+    where key 0, exhaustion and a topic without people lead. `numbers` are the
+    public numbers (E.164) that reach the site; `relays` the numbers (E.164) of relay services
+    for deaf callers.
+    """
+
+    site: SiteId
+    version: str
+    name: str
+    language: str
+    numbers: tuple[str, ...]
+    root: MenuId
+    menus: Mapping[MenuId, Menu]
+    topics: Mapping[TopicId, Topic]
+    groups: Mapping[GroupId, Group]
+    agents: Mapping[AgentId, Agent]
+    general: TopicId
+    announcements: Announcements
+    prompts: frozenset[PromptId]
+    relays: frozenset[str] = field(default_factory=frozenset)
+    ring_timeout_ms: int = 20_000
+    first_patience_ms: int = 20_000
+    patience_every_ms: int = 60_000
+    message_max_ms: int = 120_000
+    message_due_days: int = 2
+    max_wait_ms: int = 900_000

@@ -1,0 +1,205 @@
+"""The states of one call, and their form at rest.
+
+A call's snapshot is JSON with a schema version, so that a worker of the next
+version can adopt the calls of this one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from ivr.core.caller import Caller, CallId
+
+if TYPE_CHECKING:
+    from ivr.core.effects import Outcome
+    from ivr.core.plan import AgentId, MenuId, TopicId
+
+SCHEMA: Final = 1
+ADOPTION_STRIDE: Final = 1_000
+"""Serials skipped at an adoption: a snapshot is at most that many serials old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """Nothing was done for the call yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class InMenu:
+    """The caller listens to a menu (`play` is its serial) or thinks (`play` is 0)."""
+
+    menu: MenuId
+    play: int = 0
+    no_input: int = 0
+    invalid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Informing:
+    """An answer plays; the menu comes again after it."""
+
+    menu: MenuId
+    play: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One agent rings for the caller; `answered` once the leg is up."""
+
+    token: str
+    agent: AgentId
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The caller waits for people; `queued` once the queue said so; `play` is what is heard over the music."""
+
+    topic: TopicId
+    since: int
+    queued: bool = False
+    play: int = 0
+    offer: Offer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Talking:
+    """Caller and agent are joined."""
+
+    topic: TopicId
+    offer: Offer
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Apologising:
+    """Nobody can answer: the caller is told, and asked for a message."""
+
+    topic: TopicId
+    play: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The caller leaves a message."""
+
+    topic: TopicId
+    recording: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promising:
+    """The promise is on its way to the ledger."""
+
+    topic: TopicId
+    message: bool
+    recording: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """The last sentence plays (`play`), then the line ends; `play` 0: it is ending."""
+
+    outcome: Outcome
+    play: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nothing can happen to the call any more."""
+
+    outcome: Outcome
+
+
+Phase = (
+    Arriving
+    | InMenu
+    | Informing
+    | Waiting
+    | Talking
+    | Apologising
+    | Recording
+    | Promising
+    | Parting
+    | Ended
+)
+
+_PHASES: Final[dict[str, type[Any]]] = {
+    kind.__name__: kind
+    for kind in (
+        Arriving,
+        InMenu,
+        Informing,
+        Waiting,
+        Talking,
+        Apologising,
+        Recording,
+        Promising,
+        Parting,
+        Ended,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: `arrival` is its instant at the switchboard, which gives its place in line everywhere.
+
+    `serial` is the last serial given out; `timer` the serial of the armed timer;
+    `keys` every key pressed, in order; `informed` whether an answer was heard to its end.
+    """
+
+    id: CallId
+    caller: Caller
+    called: str
+    plan: str
+    arrival: int
+    phase: Phase = Arriving()
+    serial: int = 0
+    timer: int = 0
+    keys: str = ""
+    informed: bool = False
+
+
+def durable(call: Call) -> Call:
+    """Return what of a call must survive a crash: equal results need no new write."""
+    phase = call.phase
+    match phase:
+        case InMenu():
+            phase = replace(phase, play=0, no_input=0, invalid=0)
+        case Informing():
+            phase = InMenu(phase.menu)
+        case Waiting():
+            phase = replace(phase, play=0, queued=False)
+        case Apologising() | Parting():
+            phase = replace(phase, play=0)
+        case _:
+            pass
+    return replace(call, phase=phase, serial=0, timer=0, keys="")
+
+
+def encode(call: Call) -> str:
+    """Return the snapshot of a call."""
+    fields = asdict(call)
+    fields["phase"] = {"kind": type(call.phase).__name__, **fields["phase"]}
+    return json.dumps({"schema": SCHEMA, **fields}, separators=(",", ":"), ensure_ascii=False)
+
+
+def decode(snapshot: str) -> Call:
+    """Return the call of a snapshot; raises ValueError for one that no version wrote."""
+    try:
+        fields = json.loads(snapshot)
+        if fields.pop("schema") != SCHEMA:
+            msg = "snapshot of an unknown schema"
+            raise ValueError(msg)
+        phase = fields.pop("phase")
+        kind = _PHASES[phase.pop("kind")]
+        if phase.get("offer"):
+            phase["offer"] = Offer(**phase["offer"])
+        caller = Caller(**fields.pop("caller"))
+        return Call(caller=caller, phase=kind(**phase), **fields)
+    except (KeyError, TypeError, AttributeError) as error:
+        msg = f"not a call's snapshot: {error}"
+        raise ValueError(msg) from error

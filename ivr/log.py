@@ -1,0 +1,58 @@
+"""Logs: JSON lines with the call's id bound, telephone numbers masked.
+
+A number never stands in a log: any run of six digits or more in a value is masked
+down to its last two, whatever the key. Ids of calls and channels are exempt.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+_NUMBER: Final = re.compile(r"\+?\d{6,}")
+_EXEMPT: Final = frozenset({"call", "channel", "leg", "bridge", "token", "timestamp", "at", "epoch", "worker"})
+
+
+def mask(text: str) -> str:
+    """Return the text with every telephone number masked down to its last two digits."""
+    return _NUMBER.sub(lambda found: "•" * (len(found[0]) - 2) + found[0][-2:], text)
+
+
+def _mask_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for key, value in event.items():
+        if key not in _EXEMPT and isinstance(value, str):
+            event[key] = mask(value)
+    return event
+
+
+def configure(level: str = "info", *, pretty: bool = False) -> None:
+    """Send every log line to standard error: JSON, or coloured columns when `pretty`."""
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _mask_values,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def get(part: str) -> FilteringBoundLogger:
+    """Return the logger of a part of the product."""
+    logger: FilteringBoundLogger = structlog.get_logger(part=part)
+    return logger

@@ -1,0 +1,69 @@
+"""Settings of one worker: `IVR_*` variables, or the same names in an env file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Transport = Literal["ws", "http"]
+
+
+class Settings(BaseSettings):
+    """What a worker must know of the place it runs in; docs/settings.md is made from this."""
+
+    model_config = SettingsConfigDict(env_prefix="IVR_", env_file=".env", extra="ignore", frozen=True)
+
+    plan: Annotated[Path, Field(description="folder of the call plan")] = Path("dialplan/pessac")
+    node: Annotated[
+        str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$", description="name of the Asterisk node that this worker serves")
+    ] = "a"
+    ari_url: Annotated[str, Field(description="base address of ARI")] = "http://127.0.0.1:8088/ari"
+    ari_user: Annotated[str, Field(description="ARI user")] = "ivr"
+    ari_password: Annotated[
+        str, Field(repr=False, description="ARI password; empty: read from the secrets file")
+    ] = ""
+    ari_transport: Annotated[Transport, Field(description="REST over the events websocket, or over HTTP")] = "ws"
+    redis_url: Annotated[str, Field(repr=False, description="Redis; unix:///path works too")] = (
+        "redis://127.0.0.1:6379/0"
+    )
+    ledger_url: Annotated[
+        str, Field(repr=False, description="SQLAlchemy address of the ledger; empty: SQLite in the state folder")
+    ] = ""
+    state_dir: Annotated[Path, Field(description="folder of secrets, prompts and the ledger")] = Path(".run/state")
+    sounds_dir: Annotated[
+        str, Field(description="folder of the built prompts, as Asterisk sees it; empty: <state_dir>/prompts")
+    ] = ""
+    http_bind: Annotated[
+        str, Field(pattern=r"^[0-9.]+:\d+$", description="/healthz, /readyz and /metrics")
+    ] = "127.0.0.1:8080"
+    sip_bind: Annotated[str, Field(pattern=r"^[0-9.]+:\d+$", description="SIP address of `make run`")] = (
+        "127.0.0.1:5060"
+    )
+    trunk_match: Annotated[str, Field(description="addresses (CIDR) that the trunk calls from")] = "127.0.0.2/32"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="least level logged")] = (
+        "info"
+    )
+    wrap_ms: Annotated[int, Field(ge=0, description="rest of an agent after a talk, ms")] = 500
+
+    @property
+    def app(self) -> str:
+        """Return the name of the ARI application: the node's."""
+        return f"ivr-{self.node}"
+
+    @property
+    def sounds(self) -> str:
+        """Return the folder of the prompts as Asterisk sees it."""
+        return self.sounds_dir or str((self.state_dir / "prompts").absolute())
+
+    @property
+    def secrets_file(self) -> Path:
+        """Return the file of the generated secrets."""
+        return self.state_dir / "secrets.json"
+
+    @property
+    def ledger(self) -> str:
+        """Return the ledger's address."""
+        return self.ledger_url or f"sqlite+aiosqlite:///{(self.state_dir / 'ledger.sqlite').absolute()}"
