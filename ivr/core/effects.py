@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ivr.core.inputs import AgentFailure
-from ivr.core.plan import AgentId, PromptId, TopicId
+if TYPE_CHECKING:
+    from ivr.core.inputs import AgentFailure
+    from ivr.core.plan import AgentId, PromptId, TopicId
 
 Outcome = Literal["answered", "informed", "left", "promised"]
 PromiseKind = Literal["message", "callback"]

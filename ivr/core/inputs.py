@@ -7,9 +7,10 @@ An input whose serial or token is not the current one changes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ivr.core.plan import AgentId
+if TYPE_CHECKING:
+    from ivr.core.plan import AgentId
 
 LegState = Literal["none", "ringing", "up"]
 AgentFailure = Literal["miss", "busy", "rejected", "gone"]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ivr.core.plan import BACK, HUMAN, REPEAT, Information, MenuId, PromptId, TopicId, ToMenu, ToTopic
+from ivr.core import effects as fx
+from ivr.core.digits import KEYS, pressed
+from ivr.core.people import to_people
+from ivr.core.plan import BACK, HUMAN, REPEAT, Information, MenuId, PromptId, ToMenu, TopicId, ToTopic
+from ivr.core.state import Arriving, Informing, InMenu
+from ivr.core.turn import PROMPT_GUARD_MS
 
 if TYPE_CHECKING:
     from ivr.core.plan import Menu, Plan
+    from ivr.core.turn import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +63,67 @@ def meaning(plan: Plan, menu: Menu, key: str) -> Meaning:
             return GoInformation(prompt)
         case None:
             return NotAnOption()
+
+
+def started(turn: Turn) -> None:
+    """A new call: answer and greet; a relay service goes straight to people."""
+    if not isinstance(turn.call.phase, Arriving):
+        return
+    turn.do(fx.Answer())
+    if turn.relay:
+        to_people(turn, turn.plan.general)
+    else:
+        menu = turn.plan.menus[turn.plan.root]
+        serial = turn.play(turn.plan.announcements.greeting, menu.prompt)
+        turn.enter(InMenu(menu.id, serial))
+        turn.timer(PROMPT_GUARD_MS)
+
+
+def digit(turn: Turn, key: str) -> None:
+    """A key, whatever plays: in a menu or an answer it acts at once, elsewhere it is only kept."""
+    if key not in KEYS:
+        return
+    turn.call = replace(turn.call, keys=pressed(turn.call.keys, key))
+    phase = turn.call.phase
+    if not isinstance(phase, InMenu | Informing):
+        return
+    menu = turn.plan.menus[phase.menu]
+    turn.hush()
+    match meaning(turn.plan, menu, key):
+        case GoTopic(topic):
+            to_people(turn, topic)
+        case GoMenu(target):
+            to_menu(turn, target)
+        case GoInformation(prompt):
+            turn.enter(Informing(menu.id, turn.play(prompt)))
+            turn.timer(PROMPT_GUARD_MS)
+        case NotAnOption():
+            counts = phase if isinstance(phase, InMenu) else InMenu(menu.id)
+            again = replace(counts, play=0, invalid=counts.invalid + 1)
+            if again.invalid >= menu.max_invalid:
+                to_people(turn, turn.plan.general, turn.plan.announcements.to_human)
+            else:
+                ask_again(turn, again, turn.plan.announcements.invalid)
+
+
+def to_menu(turn: Turn, target: MenuId) -> None:
+    """Play a menu from its beginning."""
+    turn.enter(InMenu(target, turn.play(turn.plan.menus[target].prompt)))
+    turn.timer(PROMPT_GUARD_MS)
+
+
+def ask_again(turn: Turn, phase: InMenu, sentence: PromptId) -> None:
+    """Say what was wrong, then the shorter prompt."""
+    short = turn.plan.menus[phase.menu].short_prompt
+    turn.enter(replace(phase, play=turn.play(sentence, short)))
+    turn.timer(PROMPT_GUARD_MS)
+
+
+def no_input(turn: Turn, phase: InMenu) -> None:
+    """The caller chose nothing: ask once more, then people."""
+    menu = turn.plan.menus[phase.menu]
+    again = replace(phase, no_input=phase.no_input + 1)
+    if again.no_input >= menu.max_no_input:
+        to_people(turn, turn.plan.general, turn.plan.announcements.to_human)
+    else:
+        ask_again(turn, again, turn.plan.announcements.no_input)

@@ -55,7 +55,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The caller waits for people; `queued` once the queue said so; `play` is what is heard over the music."""
+    """The caller waits for people.
+
+    `queued` once the queue said so; `play` is the sentence that is heard, 0: hold music.
+    """
 
     topic: TopicId
     since: int
@@ -113,18 +116,7 @@ class Ended:
     outcome: Outcome
 
 
-Phase = (
-    Arriving
-    | InMenu
-    | Informing
-    | Waiting
-    | Talking
-    | Apologising
-    | Recording
-    | Promising
-    | Parting
-    | Ended
-)
+Phase = Arriving | InMenu | Informing | Waiting | Talking | Apologising | Recording | Promising | Parting | Ended
 
 _PHASES: Final[dict[str, type[Any]]] = {
     kind.__name__: kind

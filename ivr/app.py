@@ -1,0 +1,86 @@
+"""Builds one worker out of its settings, and runs it. Nothing imports this but the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from typing import TYPE_CHECKING
+
+import redis.asyncio
+import uvloop
+
+from ivr import log
+from ivr.ari import AriClient
+from ivr.ledger.store import Ledger
+from ivr.plan import load_or_raise
+from ivr.provision.secrets import Secrets
+from ivr.queueing import Queue
+from ivr.telephony.metrics import Metrics
+from ivr.telephony.worker import EVENTS, Worker
+from ivr.web.health import serve_health
+
+if TYPE_CHECKING:
+    from ivr.settings import Settings
+
+_log = log.get("app")
+
+
+def serve(settings: Settings) -> None:
+    """Run a worker until SIGTERM or SIGINT. Its calls stay in Asterisk: the next worker adopts them."""
+    log.configure(settings.log_level)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    running = asyncio.current_task()
+    assert running is not None  # noqa: S101 - uvloop.run runs it as a task
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    plan = load_or_raise(settings.plan).plan
+    secrets = Secrets.load_or_create(settings.secrets_file)
+    metrics = Metrics()
+    connection = redis.asyncio.from_url(settings.redis_url)
+    worker: Worker | None = None
+
+    async def on_connect(client: AriClient) -> None:
+        if worker is not None:
+            await worker.on_connect(client)
+
+    ari = AriClient(
+        url=settings.ari_url,
+        user=settings.ari_user,
+        password=settings.ari_password or secrets.ari_password,
+        app=settings.app,
+        transport=settings.ari_transport,
+        event_filter=EVENTS,
+        on_event=lambda event: worker.on_event(event) if worker is not None else None,
+        on_state=lambda state: worker.on_state(state) if worker is not None else None,
+        on_connect=on_connect,
+    )
+    try:
+        async with Ledger(settings.ledger) as ledger, Queue(connection, plan.site, tuple(plan.topics)) as queue:
+            worker = Worker(
+                ari=ari,
+                queue=queue,
+                ledger=ledger,
+                plan=plan,
+                node=settings.node,
+                app=settings.app,
+                sounds=settings.sounds,
+                ref_key=secrets.ref_key,
+                metrics=metrics,
+            )
+
+            def ready() -> dict[str, bool]:
+                return {"asterisk": worker.connected, "plan": True}
+
+            async with serve_health(settings.http_bind, metrics.registry, ready):
+                _log.info("serving", site=plan.site, plan=plan.version, node=settings.node)
+                await worker.run()
+    except asyncio.CancelledError:
+        _log.info("stopped; calls in progress are kept by Asterisk")
+    finally:
+        await connection.aclose()

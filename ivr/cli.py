@@ -1,0 +1,154 @@
+"""The command line: `ivr --help`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ivr.errors import IvrError
+from ivr.settings import Settings
+
+app = typer.Typer(
+    help="Standardiste: the telephone switchboard of a town hall, on Asterisk.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+prompts_app = typer.Typer(help="The sentences that callers hear.", no_args_is_help=True)
+asterisk_app = typer.Typer(help="The Asterisk that we drive.", no_args_is_help=True)
+agents_app = typer.Typer(help="The people who answer.", no_args_is_help=True)
+app.add_typer(prompts_app, name="prompts")
+app.add_typer(asterisk_app, name="asterisk")
+app.add_typer(agents_app, name="agents")
+
+PlanFolder = Annotated[Path | None, typer.Argument(help="Folder of the call plan; default: IVR_PLAN.")]
+_out = Console()
+_err = Console(stderr=True)
+
+
+def main() -> None:
+    """Run the command line; an error that a person can act on is one sentence and exit 1."""
+    try:
+        app()
+    except IvrError as error:
+        _err.print(f"[red]error:[/red] {error}", highlight=False)
+        raise SystemExit(1) from None
+
+
+@app.command()
+def check(
+    plan: PlanFolder = None,
+    language: Annotated[str, typer.Option(help="fr or en")] = "fr",
+    prompts: Annotated[
+        Path | None, typer.Option(help="Folder of built prompts: also check that every one is there.")
+    ] = None,
+) -> None:
+    """Say everything that is wrong with a call plan, with file, line and column. Exit 0 or 1."""
+    from ivr.plan import format_faults, load  # noqa: PLC0415 - each command imports what it needs: `ivr --help` is quick
+
+    loaded = load(plan or Settings().plan)
+    if loaded.faults:
+        _out.print(format_faults(loaded.faults, language), highlight=False, markup=False, soft_wrap=True)
+    errors = [fault for fault in loaded.faults if fault.severity == "error"]
+    missing = []
+    if prompts is not None and loaded.plan is not None:
+        from ivr.prompts import missing_prompts  # noqa: PLC0415
+
+        missing = missing_prompts(loaded.plan, prompts)
+        for path in missing:
+            _out.print(f"{path}: missing; run `ivr prompts build`", highlight=False)
+    if loaded.plan is None or errors or missing:
+        raise typer.Exit(1)
+    made = loaded.plan
+    _out.print(
+        f"{made.name}: {len(made.menus)} menus, {len(made.topics)} topics, {len(made.groups)} groups, "
+        f"{len(made.agents)} agents, {len(made.prompts)} prompts: ok",
+        highlight=False,
+    )
+
+
+@app.command()
+def serve() -> None:
+    """Run one worker against the Asterisk and the Redis of the settings."""
+    from ivr.app import serve as run_worker  # noqa: PLC0415
+
+    run_worker(Settings())
+
+
+@app.command()
+def run() -> None:
+    """Run everything: a private Asterisk and Redis, and a worker that is restarted when it dies."""
+    from ivr.stack.run import run_everything  # noqa: PLC0415
+
+    run_everything(Settings())
+
+
+@app.command()
+def replay(recording: Path, plan: PlanFolder = None) -> None:
+    """Run a call's recording again on the core, and tell what it did."""
+    from ivr.plan import load_or_raise  # noqa: PLC0415
+    from ivr.telephony.recorder import replay as run_again  # noqa: PLC0415
+
+    table = Table("ms", "input", "state", "effects")
+    first: int | None = None
+    for now, happened, call, effects in run_again(recording, load_or_raise(plan or Settings().plan).plan):
+        first = now if first is None else first
+        table.add_row(
+            str(now - first), str(happened), type(call.phase).__name__, "\n".join(str(effect) for effect in effects)
+        )
+    _out.print(table)
+
+
+@prompts_app.command("build")
+def prompts_build(
+    plan: PlanFolder = None,
+    out: Annotated[Path | None, typer.Option(help="Default: prompts/ in the state folder.")] = None,
+) -> None:
+    """Make the audio of every sentence of a plan: recorded, else Piper, else pico."""
+    from ivr.prompts.build import build_site  # noqa: PLC0415
+
+    settings = Settings()
+    report = build_site(plan or settings.plan, out or settings.state_dir / "prompts", console=_err)
+    _out.print(str(report), highlight=False)
+
+
+@asterisk_app.command("render")
+def asterisk_render(
+    out: Annotated[Path, typer.Option(help="Folder that receives the .conf files.")],
+) -> None:
+    """Write Asterisk's configuration: asterisk-config/ with the plan's numbers and agents."""
+    from ivr.plan import load_or_raise  # noqa: PLC0415
+    from ivr.provision.render import options_of, render, reload_commands  # noqa: PLC0415
+    from ivr.provision.secrets import Secrets  # noqa: PLC0415
+
+    settings = Settings()
+    secrets = Secrets.load_or_create(settings.secrets_file)
+    changed = render(load_or_raise(settings.plan).plan, secrets, options_of(settings), out)
+    for path in changed:
+        _out.print(f"written {path}", highlight=False)
+    if commands := reload_commands(changed):
+        _out.print("to load them without touching a call:", highlight=False)
+        for command in commands:
+            _out.print(f"  asterisk -rx '{command}'", highlight=False)
+
+
+@agents_app.command("credentials")
+def agents_credentials(plan: PlanFolder = None) -> None:
+    """Print each agent's SIP user and password."""
+    from ivr.plan import load_or_raise  # noqa: PLC0415
+    from ivr.provision.secrets import Secrets  # noqa: PLC0415
+
+    settings = Settings()
+    secrets = Secrets.load_or_create(settings.secrets_file)
+    table = Table("agent", "user", "password", "groups")
+    for agent in load_or_raise(plan or settings.plan).plan.agents.values():
+        table.add_row(agent.name, agent.endpoint, secrets.agent_password(agent.id), ", ".join(agent.groups))
+    _out.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""A call that another worker began goes on here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, assert_never
+
+from ivr.core import effects as fx
+from ivr.core import inputs as ev
+from ivr.core.menu import started, to_menu
+from ivr.core.people import ANSWER_GUARD_MS, TALK_CHECK_MS, requeue
+from ivr.core.promises import RECORD_MARGIN_MS, apologise, part, promise
+from ivr.core.state import (
+    ADOPTION_STRIDE,
+    Apologising,
+    Arriving,
+    Ended,
+    Informing,
+    InMenu,
+    Parting,
+    Promising,
+    Recording,
+    Talking,
+    Waiting,
+)
+
+if TYPE_CHECKING:
+    from ivr.core.turn import Turn
+
+
+def adopted(turn: Turn, facts: ev.Adopted) -> None:
+    """Take the call where Asterisk shows it to be; nothing that was done is done again."""
+    turn.call = replace(turn.call, serial=turn.call.serial + ADOPTION_STRIDE)
+    phase = turn.call.phase
+    match phase:
+        case Arriving():
+            started(turn)
+        case InMenu() | Informing():
+            to_menu(turn, phase.menu)
+        case Waiting():
+            adopted_waiting(turn, replace(phase, play=0, queued=True), facts)
+        case Talking():
+            adopted_talking(turn, phase, facts)
+        case Apologising():
+            apologise(turn, Waiting(phase.topic, turn.env.now))
+        case Recording():
+            if facts.recording:
+                turn.timer(turn.plan.message_max_ms + RECORD_MARGIN_MS)
+            else:
+                promise(turn, Promising(phase.topic, message=True, recording=phase.recording))
+        case Promising():
+            promise(turn, phase)
+        case Parting():
+            part(turn, phase.outcome)
+        case Ended():
+            pass
+        case _:
+            assert_never(phase)
+
+
+def adopted_waiting(turn: Turn, phase: Waiting, facts: ev.Adopted) -> None:
+    """The place is kept; an offer in flight is settled by what became of its leg."""
+    turn.enter(phase)
+    if not facts.bridged:
+        turn.do(fx.Hold())
+    turn.timer(turn.plan.first_patience_ms)
+    if phase.offer is None:
+        turn.do(fx.JoinQueue(phase.topic, turn.relay))
+    elif facts.leg == "up":
+        turn.enter(replace(phase, offer=replace(phase.offer, answered=True)))
+        turn.do(fx.Accept(phase.offer.token))
+        turn.timer(ANSWER_GUARD_MS)
+    elif facts.leg == "none":
+        turn.enter(replace(phase, offer=None))
+        turn.do(fx.Decline(phase.offer.token, "gone"), fx.JoinQueue(phase.topic, turn.relay))
+
+
+def adopted_talking(turn: Turn, phase: Talking, facts: ev.Adopted) -> None:
+    """A talk that goes on is left alone."""
+    if facts.bridged:
+        turn.timer(TALK_CHECK_MS)
+    elif facts.leg == "up":
+        turn.do(fx.Bridge(phase.offer.token))
+        turn.timer(TALK_CHECK_MS)
+    else:
+        requeue(turn, phase)

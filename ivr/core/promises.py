@@ -1,0 +1,67 @@
+"""When nobody can answer: the caller is told, leaves a message, and a file is owed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ivr.core import effects as fx
+from ivr.core import inputs as ev
+from ivr.core.state import Apologising, Parting, Promising, Recording, Waiting
+from ivr.core.turn import PROMPT_GUARD_MS
+
+if TYPE_CHECKING:
+    from ivr.core.plan import TopicId
+    from ivr.core.turn import Turn
+
+PROMISE_GUARD_MS: Final = 10_000
+HANGUP_GUARD_MS: Final = 5_000
+RECORD_MARGIN_MS: Final = 10_000
+
+
+def apologise(turn: Turn, phase: Waiting) -> None:
+    """Nobody can answer: say so and ask for a message; the place in line is given up."""
+    turn.hush()
+    if phase.offer is not None:
+        turn.do(fx.DropLeg(phase.offer.token))
+    said = turn.plan.announcements
+    play = turn.play(said.unstaffed, said.leave_message)
+    turn.enter(Apologising(phase.topic, play))
+    turn.do(fx.LeaveQueue())
+    turn.timer(PROMPT_GUARD_MS)
+
+
+def record(turn: Turn, topic: TopicId) -> None:
+    """Begin the recording of the message."""
+    serial = turn.serial()
+    turn.enter(Recording(topic, serial))
+    turn.do(fx.Record(serial, turn.plan.message_max_ms))
+    turn.timer(turn.plan.message_max_ms + RECORD_MARGIN_MS)
+
+
+def recording_done(turn: Turn, done: ev.RecordingDone) -> None:
+    """The message is there, or will not be: promise an answer."""
+    phase = turn.call.phase
+    if isinstance(phase, Recording) and phase.recording == done.serial:
+        promise(turn, Promising(phase.topic, done.kept, phase.recording))
+
+
+def promise(turn: Turn, phase: Promising) -> None:
+    """Commit the promise; what the caller is told comes after."""
+    turn.enter(phase)
+    turn.do(fx.Promise("message" if phase.message else "callback", phase.topic, phase.recording))
+    turn.timer(PROMISE_GUARD_MS)
+
+
+def promised(turn: Turn) -> None:
+    """The promise is in the ledger: tell the caller."""
+    if isinstance(turn.call.phase, Promising):
+        said = turn.plan.announcements
+        turn.enter(Parting("promised", turn.play(said.message_kept, said.goodbye)))
+        turn.timer(PROMPT_GUARD_MS)
+
+
+def part(turn: Turn, outcome: fx.Outcome) -> None:
+    """End the line; the outcome is known."""
+    turn.enter(Parting(outcome))
+    turn.do(fx.Hangup())
+    turn.timer(HANGUP_GUARD_MS)

@@ -1,0 +1,68 @@
+"""One step of a call under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from ivr.core import effects as fx
+
+if TYPE_CHECKING:
+    from ivr.core.plan import Plan, PromptId
+    from ivr.core.state import Call, Phase
+
+PROMPT_GUARD_MS: Final = 120_000
+"""No prompt lasts longer: after it a lost PromptDone is presumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """What a step may know: the instant and the call's own version of the plan."""
+
+    now: int
+    plan: Plan
+
+
+class Turn:
+    """The call so far and the effects so far, within one step; never outlives it."""
+
+    def __init__(self, call: Call, env: Env) -> None:
+        self.call = call
+        self.env = env
+        self.plan = env.plan
+        self.effects: list[fx.Effect] = []
+
+    def do(self, *effects: fx.Effect) -> None:
+        """Ask something of the world."""
+        self.effects.extend(effects)
+
+    def enter(self, phase: Phase) -> None:
+        """Put the call into a phase."""
+        self.call = replace(self.call, phase=phase)
+
+    def serial(self) -> int:
+        """Return a serial never given before."""
+        self.call = replace(self.call, serial=self.call.serial + 1)
+        return self.call.serial
+
+    def play(self, *prompts: PromptId) -> int:
+        """Play prompts; return the serial."""
+        serial = self.serial()
+        self.do(fx.Play(serial, prompts))
+        return serial
+
+    def timer(self, ms: int) -> None:
+        """Arm the call's one timer."""
+        serial = self.serial()
+        self.call = replace(self.call, timer=serial)
+        self.do(fx.StartTimer(serial, ms))
+
+    def hush(self) -> None:
+        """Stop whatever plays."""
+        if playing := getattr(self.call.phase, "play", 0):
+            self.do(fx.StopPlay(playing))
+
+    @property
+    def relay(self) -> bool:
+        """Whether a relay service for deaf callers speaks."""
+        return self.call.caller.klass == "relay"

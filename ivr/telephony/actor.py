@@ -1,0 +1,293 @@
+"""One call's actor: one task, one mailbox; the core decides, the actor carries out.
+
+Order within a step: legs that end first (an agent's phone must be free before the queue
+gives the agent away), then what Redis must hold (queue function and snapshot in one write),
+then everything else in the core's order. Results come back through the mailbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
+
+from ivr import log
+from ivr.core import effects as fx
+from ivr.core import inputs as ev
+from ivr.core.call import Env, step
+from ivr.core.state import Call, Ended, durable, encode
+from ivr.errors import IvrError
+from ivr.queueing.errors import QueueUnavailable
+from ivr.telephony.ids import offer_number
+from ivr.telephony.recorder import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ivr.core.caller import CallId
+    from ivr.core.plan import Plan
+    from ivr.queueing import Queue
+    from ivr.telephony.line import Line
+
+WATCHDOG_S: Final = 60
+WATCHDOG_RENEWAL_S: Final = 20.0
+
+_log = log.get("call")
+
+
+class Desk(Protocol):
+    """What an actor needs of the worker that holds it."""
+
+    @property
+    def queue(self) -> Queue:
+        """Return the site's queue."""
+
+    def now(self) -> int:
+        """Return the site's time, Unix ms."""
+
+    def route(self, reply: object) -> None:
+        """Bring every offer of a queue reply to the call that it is for."""
+
+    async def promise(self, call: Call, effect: fx.Promise) -> None:
+        """Commit a promise; raises LedgerError."""
+
+    def ended(self, call: Call) -> None:
+        """Forget a call that is over, or that was given away."""
+
+
+class CallActor:
+    """Holds one call until it ends. `put` is the only way in, and never blocks."""
+
+    def __init__(self, call: Call, plan: Plan, desk: Desk, line: Line, recorder: Recorder | None = None) -> None:
+        self.call = call
+        self._plan = plan
+        self._desk = desk
+        self._line = line
+        self._recorder = recorder or Recorder.off()
+        self._mailbox: asyncio.Queue[ev.Input] = asyncio.Queue()
+        self._saved: Call | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._watchdog: asyncio.TimerHandle | None = None
+        self._given_away = False
+        self._tokens: dict[int, str] = {}
+        self._legs_up: set[int] = set()
+        if offer := getattr(call.phase, "offer", None):
+            self._tokens[offer_number(offer.token)] = offer.token
+
+    @property
+    def id(self) -> CallId:
+        """Return the call's id."""
+        return self.call.id
+
+    def put(self, happened: ev.Input) -> None:
+        """Tell the call that something happened."""
+        self._mailbox.put_nowait(happened)
+
+    async def run(self) -> None:
+        """Live until the call is over. What breaks here breaks this call alone: its caller gets the general desk."""
+        self._renew_watchdog()
+        try:
+            while not self.over:
+                await self._handle(await self._mailbox.get())
+        except Exception as error:  # noqa: BLE001 - the boundary of one call
+            _log.error("call broke; the caller goes to the general desk", call=self.id, exc_info=error)
+            self._line.hand_back()
+            await self._forget()
+        finally:
+            self._stop_clocks()
+            self._recorder.close()
+            self._desk.ended(self.call)
+
+    @property
+    def over(self) -> bool:
+        """Return whether the call ended, or was given to the dialplan."""
+        return self._given_away or isinstance(self.call.phase, Ended)
+
+    def abandon(self) -> None:
+        """Stop acting for the call at once: another worker holds it."""
+        self._given_away = True
+        self._stop_clocks()
+
+    def knows(self, token: str) -> bool:
+        """Return whether that offer is the call's present one."""
+        offer = getattr(self.call.phase, "offer", None)
+        return offer is not None and offer.token == token
+
+    # -- legs --------------------------------------------------------------
+
+    def adopt_leg(self, n: int, *, up: bool, bridged: bool) -> None:
+        """Take over a leg that was there before this actor."""
+        self._line.known(n, bridged=bridged)
+        if up:
+            self._legs_up.add(n)
+
+    def leg_up(self, n: int) -> bool:
+        """Note that a leg is up; False when the call has no such leg (any more)."""
+        token = self._tokens.get(n)
+        if token is None:
+            return False
+        self._legs_up.add(n)
+        self.put(ev.AgentAnswered(token))
+        return True
+
+    def leg_gone(self, n: int, reason: ev.AgentFailure) -> None:
+        """Note that a leg ended: before it was up it failed, after it the agent left."""
+        self._line.leg_gone(n)
+        token = self._tokens.pop(n, None)
+        if token is not None:
+            self.put(ev.AgentLeft(token) if n in self._legs_up else ev.AgentFailed(token, reason))
+        self._legs_up.discard(n)
+
+    # -- one step ----------------------------------------------------------
+
+    async def _handle(self, happened: ev.Input) -> None:
+        env = Env(self._desk.now(), self._plan)
+        self._recorder.write(happened, env)
+        self.call, effects = step(self.call, happened, env)
+        if not effects:
+            return
+        rest = [effect for effect in effects if not isinstance(effect, fx.DropLeg)]
+        for effect in effects:
+            if isinstance(effect, fx.DropLeg):
+                self._drop_leg(effect.token)
+        await self._write(rest)
+        for effect in rest:
+            await self._carry_out(effect)
+
+    async def _write(self, effects: list[fx.Effect]) -> None:
+        """Send to Redis, in order, what the queue must know; the first write carries the snapshot."""
+        snapshot: str | None = None
+        if durable(self.call) != self._saved:
+            snapshot = encode(self.call)
+        try:
+            for effect in effects:
+                if await self._tell_queue(effect, snapshot):
+                    snapshot = None
+                    self._saved = durable(self.call)
+            if snapshot is not None and not isinstance(self.call.phase, Ended):
+                self._desk.route(await self._desk.queue.save(self.id, snapshot, self.call.arrival))
+                self._saved = durable(self.call)
+        except QueueUnavailable as error:
+            _log.warning("the queue cannot be reached", call=self.id, reason=str(error))
+            self.put(ev.QueueLost())
+
+    async def _tell_queue(self, effect: fx.Effect, snapshot: str | None) -> bool:
+        """Carry out one effect on the queue; False for an effect of another kind."""
+        queue, call = self._desk.queue, self.call
+        match effect:
+            case fx.JoinQueue(topic, priority):
+                joined = await queue.join(
+                    self.id, topic, call.arrival, klass=0 if priority else 1, snapshot=snapshot or encode(call)
+                )
+                self._desk.route(joined)
+                self.put(ev.Queued(joined.position, joined.staffed))
+            case fx.LeaveQueue():
+                self._desk.route(await queue.leave(self.id, "told", snapshot))
+            case fx.Accept(token):
+                accepted = await queue.accept(token, snapshot)
+                self.put(ev.Accepted(token) if accepted.ok else ev.AcceptRefused(token))
+                self._desk.route(accepted)
+            case fx.Decline(token, reason):
+                self._desk.route(await queue.decline(token, reason, snapshot))
+            case fx.Release(token):
+                self._desk.route(await queue.release(self.id, token, snapshot))
+            case fx.Finish(outcome):
+                self._desk.route(await queue.end(self.id, outcome))
+            case _:
+                return False
+        return True
+
+    async def _carry_out(self, effect: fx.Effect) -> None:  # noqa: C901, PLR0912 - one arm per effect: a table
+        line = self._line
+        match effect:
+            case fx.Answer():
+                line.answer()
+            case fx.Play(serial, prompts):
+                line.play(serial, prompts, lambda: self.put(ev.PromptDone(serial)))
+            case fx.StopPlay(serial):
+                line.stop_play(serial)
+            case fx.StartTimer(serial, ms):
+                self._arm(serial, ms)
+            case fx.Hold():
+                line.hold()
+            case fx.StopHold():
+                line.stop_hold()
+            case fx.DialAgent(token, agent):
+                self._tokens[offer_number(token)] = token
+                refused = self._failed(ev.AgentFailed(token, "gone"))
+                line.dial(token, self._plan.agents[agent], self._plan.ring_timeout_ms, refused)
+            case fx.Bridge(token):
+                self._end_watchdog()
+                line.bridge(token, self._failed(ev.BridgeFailed(token)))
+            case fx.Record(serial, max_ms):
+                line.record(serial, max_ms, self._failed(ev.RecordingDone(serial, kept=False)))
+            case fx.Promise():
+                await self._promise(effect)
+            case fx.HandBack():
+                line.hand_back()
+                await self._forget()
+            case fx.Hangup():
+                line.hangup(self._failed(ev.HungUp()))
+            case (
+                fx.DropLeg()
+                | fx.JoinQueue()
+                | fx.LeaveQueue()
+                | fx.Accept()
+                | fx.Decline()
+                | fx.Release()
+                | fx.Finish()
+            ):
+                pass
+            case _:
+                assert_never(effect)
+
+    def _failed(self, happened: ev.Input) -> Callable[[], None]:
+        return lambda: self.put(happened)
+
+    async def _promise(self, effect: fx.Promise) -> None:
+        try:
+            await self._desk.promise(self.call, effect)
+        except IvrError as error:
+            _log.error("the promise was not kept in the ledger", call=self.id, reason=str(error))
+            self.put(ev.PromiseFailed())
+        else:
+            self.put(ev.Promised())
+
+    async def _forget(self) -> None:
+        """Give up what the call holds: the dialplan has its caller now."""
+        self._given_away = True
+        if offer := getattr(self.call.phase, "offer", None):
+            self._drop_leg(offer.token)
+        try:
+            self._desk.route(await self._desk.queue.end(self.id, "handed"))
+        except QueueUnavailable as error:
+            _log.warning("the queue cannot be reached", call=self.id, reason=str(error))
+
+    def _drop_leg(self, token: str) -> None:
+        """End a leg of ours: its end is no news any more."""
+        self._tokens.pop(offer_number(token), None)
+        self._line.drop_leg(token)
+
+    # -- clocks ------------------------------------------------------------
+
+    def _arm(self, serial: int, ms: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(ms / 1000, self.put, ev.TimerFired(serial))
+
+    def _renew_watchdog(self) -> None:
+        """Keep the dialplan's watchdog from taking the caller back."""
+        self._line.watchdog(WATCHDOG_S)
+        self._watchdog = asyncio.get_running_loop().call_later(WATCHDOG_RENEWAL_S, self._renew_watchdog)
+
+    def _end_watchdog(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            self._watchdog = None
+        self._line.watchdog(0)
+
+    def _stop_clocks(self) -> None:
+        for clock in (self._timer, self._watchdog):
+            if clock is not None:
+                clock.cancel()
+        self._timer = self._watchdog = None

@@ -1,0 +1,144 @@
+"""What one call asks of Asterisk, as ARI requests: sent in order, never awaited.
+
+A refusal (404 and its like) means that what was to be ended is gone already, or that the
+caller is: the event that says so comes by itself. Only where a refusal changes what happens
+next is it told, by the callback of the method.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ivr.telephony.ids import OwnId, offer_number, recording_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ivr.ari import AriClient, Reply
+    from ivr.core.caller import CallId
+    from ivr.core.plan import Agent, PromptId
+
+FALLBACK_CONTEXT = "fallback"
+MUSIC = "hold"
+SILENCE_ENDS_MESSAGE_S = 5
+
+
+class Line:
+    """One caller's channel, and the legs and bridges that are its own."""
+
+    def __init__(self, ari: AriClient, app: str, call: CallId, sounds: str) -> None:
+        self._ari = ari
+        self._app = app
+        self._call = call
+        self._sounds = sounds
+        self._bridges: set[int] = set()
+        self._legs: set[int] = set()
+
+    def known(self, n: int, *, bridged: bool) -> None:
+        """Take over a leg, and its bridge, that were there before this worker."""
+        self._legs.add(n)
+        if bridged:
+            self._bridges.add(n)
+
+    def leg_gone(self, n: int) -> None:
+        """Note that Asterisk ended a leg."""
+        self._legs.discard(n)
+
+    def answer(self) -> None:
+        """Answer the caller."""
+        self._ari.channels.answer(channelId=self._call, lane=self._call)
+
+    def watchdog(self, seconds: int) -> None:
+        """Give the dialplan back the caller in so many seconds; 0: never."""
+        self._ari.channels.setChannelVar(
+            channelId=self._call, variable="TIMEOUT(absolute)", value=str(seconds), lane=self._call
+        )
+
+    def play(self, serial: int, prompts: Sequence[PromptId], refused: Callable[[], None]) -> None:
+        """Play prompts to the caller, one after the other."""
+        media = ",".join(f"sound:{self._sounds}/{prompt}" for prompt in prompts)
+        reply = self._ari.channels.playWithId(
+            channelId=self._call, playbackId=str(OwnId("pb", self._call, serial)), media=media, lane=self._call
+        )
+        _when_refused(reply, refused)
+
+    def stop_play(self, serial: int) -> None:
+        """Stop that Play."""
+        self._ari.playbacks.stop(playbackId=str(OwnId("pb", self._call, serial)), lane=self._call)
+
+    def hold(self) -> None:
+        """Start the hold music."""
+        self._ari.channels.startMoh(channelId=self._call, mohClass=MUSIC, lane=self._call)
+
+    def stop_hold(self) -> None:
+        """Stop the hold music."""
+        self._ari.channels.stopMoh(channelId=self._call, lane=self._call)
+
+    def dial(self, token: str, agent: Agent, ring_ms: int, refused: Callable[[], None]) -> None:
+        """Ring an agent; the leg enters our application when it is up."""
+        n = offer_number(token)
+        self._legs.add(n)
+        reply = self._ari.channels.originateWithId(
+            channelId=str(OwnId("leg", self._call, n)),
+            endpoint=f"PJSIP/{agent.endpoint}",
+            app=self._app,
+            appArgs=f"leg,{self._call},{token}",
+            timeout=max(1, ring_ms // 1000),
+            originator=self._call,
+            lane=self._call,
+        )
+        _when_refused(reply, refused)
+
+    def bridge(self, token: str, refused: Callable[[], None]) -> None:
+        """Join the caller and the leg of that offer, two parties and no mixing by software."""
+        n = offer_number(token)
+        bridge = str(OwnId("br", self._call, n))
+        self._bridges.add(n)
+        self._ari.bridges.createWithId(bridgeId=bridge, type="mixing", lane=self._call)
+        reply = self._ari.bridges.addChannel(
+            bridgeId=bridge, channel=f"{self._call},{OwnId('leg', self._call, n)}", lane=self._call
+        )
+        _when_refused(reply, refused)
+
+    def drop_leg(self, token: str) -> None:
+        """End the leg and the bridge of that offer."""
+        n = offer_number(token)
+        if n in self._legs:
+            self._legs.discard(n)
+            self._ari.channels.hangup(channelId=str(OwnId("leg", self._call, n)), lane=self._call)
+        if n in self._bridges:
+            self._bridges.discard(n)
+            self._ari.bridges.destroy(bridgeId=str(OwnId("br", self._call, n)), lane=self._call)
+
+    def record(self, serial: int, max_ms: int, refused: Callable[[], None]) -> None:
+        """Record the caller after a tone; # or silence ends it."""
+        reply = self._ari.channels.record(
+            channelId=self._call,
+            name=recording_name(self._call, serial),
+            format="wav",
+            maxDurationSeconds=max_ms // 1000,
+            maxSilenceSeconds=SILENCE_ENDS_MESSAGE_S,
+            ifExists="overwrite",
+            beep=True,
+            terminateOn="#",
+            lane=self._call,
+        )
+        _when_refused(reply, refused)
+
+    def hand_back(self) -> None:
+        """Give the caller to the dialplan's fallback."""
+        self._ari.channels.continueInDialplan(
+            channelId=self._call, context=FALLBACK_CONTEXT, extension="s", priority=1, lane=self._call
+        )
+
+    def hangup(self, refused: Callable[[], None]) -> None:
+        """Hang up the caller."""
+        _when_refused(self._ari.channels.hangup(channelId=self._call, lane=self._call), refused)
+
+
+def _when_refused(reply: Reply, tell: Callable[[], None]) -> None:
+    def done(ended: Reply) -> None:
+        if ended.exception() is not None:
+            tell()
+
+    reply.add_done_callback(done)

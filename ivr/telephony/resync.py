@@ -1,0 +1,94 @@
+"""After every connect: what Asterisk shows against what Redis holds, and what follows.
+
+Pure: `compare` takes the channels, the bridges and the records, and returns the repairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ivr.core.caller import CallId
+from ivr.core.inputs import Adopted, LegState
+from ivr.core.state import Call, Offer, Recording
+from ivr.telephony.ids import OwnId, offer_number, parse
+
+UP = "Up"
+FieldsOf = Mapping[str, Any]
+Kind = Literal["adopt", "new", "close", "drop_leg", "destroy_bridge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A call that lives on: `offer` is the leg that Asterisk still has for it."""
+
+    call: Call
+    facts: Adopted
+    offer: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What to do so that every channel has its call and every call its channel."""
+
+    adopt: list[Adoption] = field(default_factory=list)
+    new: list[FieldsOf] = field(default_factory=list)
+    close: list[CallId] = field(default_factory=list)
+    legs: list[str] = field(default_factory=list)
+    bridges: list[str] = field(default_factory=list)
+
+
+def in_application(channel: FieldsOf, app: str) -> bool:
+    """Return whether the channel runs our Stasis application now."""
+    where = channel.get("dialplan", {})
+    return where.get("app_name") == "Stasis" and str(where.get("app_data", "")).split(",")[0] == app
+
+
+def compare(
+    channels: Sequence[FieldsOf], bridges: Sequence[FieldsOf], calls: Mapping[CallId, Call], app: str
+) -> Repairs:
+    """Return the repairs for one node: `channels` and `bridges` as ARI lists them, `calls` from Redis."""
+    by_id = {str(channel["id"]): channel for channel in channels}
+    repairs = Repairs()
+    kept_legs: set[str] = set()
+    kept_bridges: set[str] = set()
+    for call_id, call in calls.items():
+        channel = by_id.get(call_id)
+        if channel is None or not in_application(channel, app):
+            repairs.close.append(call_id)
+            continue
+        leg, bridged, n = _facts(call, by_id, bridges)
+        recording = isinstance(call.phase, Recording)
+        repairs.adopt.append(Adoption(call, Adopted(leg, bridged, recording), n))
+        if n is not None:
+            kept_legs.add(str(OwnId("leg", call_id, n)))
+            kept_bridges.add(str(OwnId("br", call_id, n)))
+    for name, channel in by_id.items():
+        own = parse(name)
+        if own is None:
+            if CallId(name) not in calls and in_application(channel, app):
+                repairs.new.append(channel)
+        elif own.kind == "leg" and name not in kept_legs:
+            repairs.legs.append(name)
+    for bridge in bridges:
+        own = parse(str(bridge["id"]))
+        if own is not None and str(own) not in kept_bridges:
+            repairs.bridges.append(str(own))
+    return repairs
+
+
+def _facts(
+    call: Call, channels: Mapping[str, FieldsOf], bridges: Sequence[FieldsOf]
+) -> tuple[LegState, bool, int | None]:
+    offer: Offer | None = getattr(call.phase, "offer", None)
+    if offer is None:
+        return "none", False, None
+    n = offer_number(offer.token)
+    leg_id = str(OwnId("leg", call.id, n))
+    leg = channels.get(leg_id)
+    if leg is None:
+        return "none", False, None
+    bridge_id = str(OwnId("br", call.id, n))
+    members = next((set(bridge["channels"]) for bridge in bridges if bridge["id"] == bridge_id), set[str]())
+    return ("up" if leg["state"] == UP else "ringing"), {str(call.id), leg_id} <= members, n

@@ -1,0 +1,382 @@
+"""One worker: it serves one Asterisk node while it holds the node's lease.
+
+Connect, compare, repair, then live events; every event is routed to the actor of its call
+by the id that it carries. The worker's own loops: the lease, the reaper of deadlines, the
+offers that other workers made for our calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from ivr import log
+from ivr.ari import AriError, Connected, Disconnected, Event, Replaced
+from ivr.core import inputs as ev
+from ivr.core.caller import CallId
+from ivr.core.state import Call, decode
+from ivr.ledger.store import File, due
+from ivr.queueing.errors import QueueUnavailable
+from ivr.telephony.actor import CallActor
+from ivr.telephony.callers import identify
+from ivr.telephony.events import leg_failure, presence_of
+from ivr.telephony.ids import OwnId, parse, recording_name
+from ivr.telephony.line import Line
+from ivr.telephony.recorder import Recorder
+from ivr.telephony.resync import compare
+from ivr.telephony.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ivr.ari import AriClient
+    from ivr.core import effects as fx
+    from ivr.core.plan import AgentId, Plan
+    from ivr.ledger.store import Ledger
+    from ivr.queueing import Queue
+    from ivr.telephony.metrics import Metrics
+
+EVENTS: Final = (
+    "StasisStart",
+    "StasisEnd",
+    "ChannelDestroyed",
+    "ChannelDtmfReceived",
+    "PlaybackFinished",
+    "RecordingFinished",
+    "RecordingFailed",
+    "ContactStatusChange",
+    "PeerStatusChange",
+)
+REAP_EVERY_S: Final = 0.25
+LEASE_MS: Final = 5_000
+LEASE_EVERY_S: Final = 1.0
+LEASE_MARGIN_MS: Final = 1_000
+
+_log = log.get("worker")
+
+
+class Worker:
+    """Holds every call of one node. `run` returns only when cancelled."""
+
+    def __init__(
+        self,
+        *,
+        ari: AriClient,
+        queue: Queue,
+        ledger: Ledger,
+        plan: Plan,
+        node: str,
+        app: str,
+        sounds: str,
+        ref_key: bytes,
+        metrics: Metrics,
+        recordings: Path | None = None,
+    ) -> None:
+        self._ari = ari
+        self.queue = queue
+        self._ledger = ledger
+        self._plan = plan
+        self._node = node
+        self._app = app
+        self._sounds = f"{sounds}/{plan.language}"
+        self._ref_key = ref_key
+        self._metrics = metrics
+        self._recordings = recordings
+        self._actors: dict[CallId, CallActor] = {}
+        self._tasks = Tasks()
+        self.connected = False
+
+    # -- what actors need (Desk) -------------------------------------------
+
+    def now(self) -> int:
+        """Return the site's time, Unix ms."""
+        return self.queue.clock.now()
+
+    def route(self, reply: Any) -> None:
+        """Bring the offers made and withdrawn by a queue function to their calls."""
+        for offer in reply.withdrawn:
+            if actor := self._actors.get(CallId(offer.call)):
+                actor.put(ev.OfferWithdrawn(offer.token))
+        for offer in reply.offers:
+            if actor := self._actors.get(CallId(offer.call)):
+                if not actor.knows(offer.token):
+                    actor.put(ev.OfferMade(offer.token, offer.agent))
+
+    async def promise(self, call: Call, effect: fx.Promise) -> None:
+        """Commit a promise to the ledger."""
+        topic = self._plan.topics[effect.topic]
+        now = self.now()
+        recording = recording_name(call.id, effect.serial) if effect.kind == "message" else ""
+        file = File(
+            id=call.id,
+            site=self._plan.site,
+            kind=effect.kind,
+            topic=topic.id,
+            owner=topic.groups[0],
+            caller_ref=call.caller.ref,
+            recording=recording,
+            opened_ms=now,
+            due_ms=due(now, self._plan.message_due_days),
+        )
+        await self._ledger.promise(file, call.caller.number)
+
+    def ended(self, call: Call) -> None:
+        """Forget a call."""
+        self._actors.pop(call.id, None)
+        self._metrics.calls.set(len(self._actors))
+        outcome = getattr(call.phase, "outcome", "handed")
+        self._metrics.ended.labels(outcome).inc()
+        _log.info(
+            "call ended",
+            call=call.id,
+            caller=call.caller.ref,
+            outcome=outcome,
+            keys=call.keys,
+            ms=self.now() - call.arrival,
+        )
+
+    # -- life --------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve the node: take its lease, connect, live, and give it back at the end."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._take_lease()
+                group.create_task(self._keep_lease())
+                group.create_task(self._reap())
+                group.create_task(self._hear_offers())
+                await self._ari.run()
+        finally:
+            await self._tasks.close()
+            await self.queue.unlease(self._node)
+
+    @property
+    def calls(self) -> int:
+        """Return how many calls this worker holds."""
+        return len(self._actors)
+
+    async def _take_lease(self) -> None:
+        waiting = False
+        while True:
+            granted = await self.queue.lease(self._node, LEASE_MS)
+            if granted.ok:
+                return
+            if not waiting:
+                _log.info("another worker holds the node; standing by", node=self._node)
+                waiting = True
+            await asyncio.sleep(LEASE_EVERY_S / 4)
+
+    async def _keep_lease(self) -> None:
+        """Renew the lease; where it was lost, stop acting at once, then take it again."""
+        renewed = time.monotonic()
+        while True:
+            await asyncio.sleep(LEASE_EVERY_S)
+            late_ms = (time.monotonic() - renewed) * 1000
+            if late_ms > LEASE_MS - LEASE_MARGIN_MS:
+                await self._step_back(f"frozen for {late_ms:.0f} ms")
+            try:
+                granted = await self.queue.lease(self._node, LEASE_MS)
+            except QueueUnavailable:
+                continue
+            renewed = time.monotonic()
+            if not granted.ok:
+                await self._step_back("another worker took the node")
+
+    async def _step_back(self, why: str) -> None:
+        _log.warning("stepping back from the node", node=self._node, reason=why)
+        self.abandon()
+        await self._ari.disconnect()
+        await self._take_lease()
+        self._ari.resume()
+
+    def abandon(self) -> None:
+        """Drop every call without a word to anyone: they are another worker's now."""
+        for actor in self._actors.values():
+            actor.abandon()
+        self._actors.clear()
+        self._tasks.cancel()
+
+    async def _reap(self) -> None:
+        down = False
+        while True:
+            await asyncio.sleep(REAP_EVERY_S)
+            try:
+                self.route(await self.queue.reap())
+            except QueueUnavailable as error:
+                if not down:
+                    _log.error("the queue cannot be reached", reason=str(error))
+                down = True
+            else:
+                if down:
+                    _log.info("the queue is back")
+                down = False
+
+    async def _hear_offers(self) -> None:
+        async for offer in self.queue.offers_elsewhere(self._node):
+            if actor := self._actors.get(CallId(offer.call)):
+                if not actor.knows(offer.token):
+                    actor.put(ev.OfferMade(offer.token, offer.agent))
+
+    # -- the connection ----------------------------------------------------
+
+    def on_state(self, state: Connected | Disconnected | Replaced) -> None:
+        """Take note of the ARI connection; logged once when it goes and once when it is back."""
+        match state:
+            case Connected():
+                self.connected = True
+                _log.info("connected to Asterisk", node=self._node)
+            case Disconnected(reason):
+                if self.connected:
+                    _log.error("lost Asterisk; reconnecting", node=self._node, reason=reason)
+                self.connected = False
+            case Replaced():
+                self.connected = False
+                _log.error("another worker connected under our name", node=self._node)
+                self._tasks.start(self._step_back("replaced"))
+
+    async def on_connect(self, ari: AriClient) -> None:
+        """Compare Asterisk with Redis and repair, while new events are held back."""
+        plan = self._plan
+        started = time.monotonic()
+        await self.queue.configure(plan, ring_ms=plan.ring_timeout_ms)
+        await self._read_presence(ari)
+        channels, bridges = await ari.channels.list(), await ari.bridges.list()
+        calls: dict[CallId, Call] = {}
+        for record in await self.queue.calls_of(self._node):
+            held = self._actors.get(CallId(record.call))
+            try:
+                calls[CallId(record.call)] = held.call if held else decode(record.snapshot)
+            except ValueError as error:
+                _log.error("a call's snapshot cannot be read", call=record.call, reason=str(error))
+                await self.queue.end(record.call, "left")
+        for call_id, actor in self._actors.items():
+            calls.setdefault(call_id, actor.call)
+        repairs = compare(channels, bridges, calls, self._app)
+        for leg in repairs.legs:
+            ari.channels.hangup(channelId=leg)
+        for bridge in repairs.bridges:
+            ari.bridges.destroy(bridgeId=bridge)
+        for call_id in repairs.close:
+            if held := self._actors.get(call_id):
+                held.put(ev.HungUp())
+            else:
+                self.route(await self.queue.end(call_id, "left"))
+        for adoption in repairs.adopt:
+            actor = self._actors.get(adoption.call.id) or self._begin(adoption.call)
+            if adoption.offer is not None:
+                actor.adopt_leg(adoption.offer, up=adoption.facts.leg == "up", bridged=adoption.facts.bridged)
+            actor.put(adoption.facts)
+        for channel in repairs.new:
+            args = str(channel["dialplan"]["app_data"]).split(",")[1:]
+            self._arrived(str(channel["id"]), args)
+        if calls or repairs.new or repairs.legs or repairs.bridges:
+            _log.info(
+                "adopted what Asterisk held",
+                adopted=len(repairs.adopt),
+                new=len(repairs.new),
+                closed=len(repairs.close),
+                legs=len(repairs.legs),
+                bridges=len(repairs.bridges),
+                ms=round((time.monotonic() - started) * 1000),
+            )
+
+    async def _read_presence(self, ari: AriClient) -> None:
+        sources = ",".join(f"endpoint:PJSIP/{agent.endpoint}" for agent in self._plan.agents.values())
+        await ari.applications.subscribe(applicationName=self._app, eventSource=sources)
+        online = {
+            str(endpoint["resource"])
+            for endpoint in await ari.endpoints.listByTech(tech="PJSIP")
+            if endpoint["state"] == "online"
+        }
+        for agent in self._plan.agents.values():
+            self.route(
+                await self.queue.presence(agent.id, agent.groups, self._node, present=agent.endpoint in online)
+            )
+
+    # -- events ------------------------------------------------------------
+
+    def on_event(self, event: Event) -> None:
+        """Route one event; never awaits."""
+        match event.type:
+            case "ChannelDtmfReceived":
+                if actor := self._actors.get(CallId(event.channel_id)):
+                    actor.put(ev.Digit(event.digit))
+            case "PlaybackFinished":
+                self._to_owner(event.playback_id, lambda own: ev.PromptDone(own.n))
+            case "StasisStart":
+                self._arrived(event.channel_id, event.args)
+            case "StasisEnd":
+                if actor := self._actors.get(CallId(event.channel_id)):
+                    actor.put(ev.HungUp())
+            case "ChannelDestroyed":
+                self._destroyed(event)
+            case "RecordingFinished" | "RecordingFailed":
+                self._recorded(event)
+            case "ContactStatusChange" | "PeerStatusChange":
+                self._presence(event)
+            case _:
+                pass
+
+    def _to_owner(self, text: str, happened: Callable[[OwnId], ev.Input]) -> None:
+        own = parse(text)
+        if own is not None and (actor := self._actors.get(own.call)):
+            actor.put(happened(own))
+
+    def _arrived(self, channel: str, args: list[str]) -> None:
+        own = parse(channel)
+        if own is not None:
+            actor = self._actors.get(own.call)
+            if actor is None or not actor.leg_up(own.n):
+                self._ari.channels.hangup(channelId=channel)
+            return
+        if not args or args[0] != "caller" or CallId(channel) in self._actors:
+            return
+        called, number, presentation = (*args[1:4], "", "", "")[:3]
+        call_id = CallId(channel)
+        caller = identify(call_id, number, presentation, self._plan, self._ref_key)
+        call = Call(call_id, caller, called, self._plan.version, self.now())
+        self._begin(call).put(ev.Started())
+
+    def _begin(self, call: Call) -> CallActor:
+        line = Line(self._ari, self._app, call.id, self._sounds)
+        recorder = Recorder.begin(self._recordings, call) if self._recordings else None
+        actor = CallActor(call, self._plan, self, line, recorder)
+        self._actors[call.id] = actor
+        self._metrics.calls.set(len(self._actors))
+        self._metrics.begun.inc()
+        self._tasks.start(actor.run())
+        return actor
+
+    def _destroyed(self, event: Event) -> None:
+        own = parse(event.channel_id)
+        if own is None:
+            if actor := self._actors.get(CallId(event.channel_id)):
+                actor.put(ev.HungUp())
+        elif own.kind == "leg" and (actor := self._actors.get(own.call)):
+            actor.leg_gone(own.n, leg_failure(event.cause))
+
+    def _recorded(self, event: Event) -> None:
+        _, _, rest = event.recording_name.partition("/")
+        call, _, serial = rest.rpartition(".")
+        if actor := self._actors.get(CallId(call)):
+            actor.put(ev.RecordingDone(int(serial), kept=event.type == "RecordingFinished"))
+
+    def _presence(self, event: Event) -> None:
+        found = presence_of(event)
+        if found is None:
+            return
+        endpoint, present = found
+        for agent in self._plan.agents.values():
+            if agent.endpoint == endpoint:
+                self._tasks.start(self._tell_presence(agent.id, present=present))
+
+    async def _tell_presence(self, agent_id: AgentId, *, present: bool) -> None:
+        agent = self._plan.agents[agent_id]
+        try:
+            self.route(await self.queue.presence(agent.id, agent.groups, self._node, present=present))
+        except QueueUnavailable as error:
+            _log.warning("an agent's presence is not known to the queue", agent=agent.id, reason=str(error))
+        except AriError as error:
+            _log.warning("presence", reason=str(error))

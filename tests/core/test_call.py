@@ -1,0 +1,329 @@
+"""The machine of one call: the stories that a caller lives, and what holds in all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivr.core import effects as fx
+from ivr.core import inputs as ev
+from ivr.core.call import Env, step
+from ivr.core.caller import Caller, CallerRef, CallId
+from ivr.core.plan import AgentId
+from ivr.core.state import Call, Ended, InMenu, Parting, Talking, Waiting, decode, durable, encode
+from tests.plans import small_plan
+
+pytestmark = pytest.mark.unit
+
+PLAN = small_plan()
+NOW = 1_700_000_000_000
+
+
+def caller(klass: str = "normal") -> Caller:
+    return Caller(CallerRef("r"), "+33639980001", "open", "relay" if klass == "relay" else "normal")
+
+
+def new_call(klass: str = "normal") -> Call:
+    return Call(CallId("a-1.1"), caller(klass), "0536490000", PLAN.version, NOW)
+
+
+class Story:
+    """A call under test: what was said to it and what it asked for."""
+
+    def __init__(self, call: Call | None = None) -> None:
+        self.call = call or new_call()
+        self.now = NOW
+        self.effects: list[fx.Effect] = []
+
+    def tell(self, *inputs: ev.Input) -> list[fx.Effect]:
+        said: list[fx.Effect] = []
+        for happened in inputs:
+            self.call, effects = step(self.call, happened, Env(self.now, PLAN))
+            said.extend(effects)
+        self.effects.extend(said)
+        return said
+
+    def prompt_ends(self) -> list[fx.Effect]:
+        return self.tell(ev.PromptDone(getattr(self.call.phase, "play", 0)))
+
+    def time_runs_out(self) -> list[fx.Effect]:
+        return self.tell(ev.TimerFired(self.call.timer))
+
+
+def kinds(effects: list[fx.Effect]) -> list[str]:
+    return [type(effect).__name__ for effect in effects]
+
+
+def at_menu() -> Story:
+    story = Story()
+    story.tell(ev.Started())
+    return story
+
+
+def waiting() -> Story:
+    story = at_menu()
+    story.tell(ev.Digit("1"), ev.Queued(1, staffed=True))
+    return story
+
+
+def talking() -> Story:
+    story = waiting()
+    story.tell(ev.OfferMade("e:1", AgentId("alice")), ev.AgentAnswered("e:1"), ev.Accepted("e:1"))
+    story.now += 10_000
+    return story
+
+
+def test_the_call_is_answered_and_the_menu_is_heard() -> None:
+    story = Story()
+    assert kinds(story.tell(ev.Started())) == ["Answer", "Play", "StartTimer"]
+
+
+def test_a_digit_acts_at_once_and_stops_the_prompt() -> None:
+    story = at_menu()
+    assert kinds(story.tell(ev.Digit("1")))[:2] == ["StopPlay", "JoinQueue"]
+
+
+def test_digits_typed_ahead_cross_menus_in_their_order() -> None:
+    story = at_menu()
+    story.tell(ev.Digit("2"), ev.Digit("#"), ev.Digit("1"))
+    assert isinstance(story.call.phase, Waiting)
+    assert story.call.phase.topic == "etat-civil"
+    assert story.call.keys == "2#1"
+
+
+def test_time_to_choose_counts_from_the_end_of_the_prompt() -> None:
+    story = at_menu()
+    armed = [effect for effect in story.effects if isinstance(effect, fx.StartTimer)]
+    assert armed[-1].ms > 60_000
+    assert story.prompt_ends() == [fx.StartTimer(story.call.timer, 5_000)]
+
+
+def test_silence_twice_leads_to_people_and_never_hangs_up() -> None:
+    story = at_menu()
+    story.prompt_ends()
+    again = story.time_runs_out()
+    assert isinstance(again[0], fx.Play)
+    assert again[0].prompts == (PLAN.announcements.no_input, PLAN.menus[PLAN.root].short_prompt)
+    story.prompt_ends()
+    story.time_runs_out()
+    assert isinstance(story.call.phase, Waiting)
+    assert story.call.phase.topic == PLAN.general
+    assert "Hangup" not in kinds(story.effects)
+
+
+def test_two_wrong_keys_lead_to_people() -> None:
+    story = at_menu()
+    story.tell(ev.Digit("9"), ev.Digit("8"))
+    assert isinstance(story.call.phase, Waiting)
+    assert story.call.phase.topic == PLAN.general
+
+
+def test_zero_reaches_people_and_star_repeats() -> None:
+    story = at_menu()
+    assert isinstance(story.tell(ev.Digit("*"))[1], fx.Play)
+    story.tell(ev.Digit("0"))
+    assert isinstance(story.call.phase, Waiting)
+
+
+def test_an_answer_heard_to_its_end_counts_as_informed() -> None:
+    story = at_menu()
+    story.tell(ev.Digit("3"))
+    story.prompt_ends()
+    assert isinstance(story.call.phase, InMenu)
+    assert story.tell(ev.HungUp())[-1] == fx.Finish("informed")
+
+
+def test_a_relay_call_goes_straight_to_people() -> None:
+    story = Story(new_call("relay"))
+    effects = story.tell(ev.Started())
+    assert kinds(effects)[:2] == ["Answer", "JoinQueue"]
+    assert fx.JoinQueue(PLAN.general, priority=True) in effects
+
+
+def test_music_comes_back_after_each_sentence_of_the_wait() -> None:
+    story = waiting()
+    assert story.prompt_ends() == [fx.Hold()]
+    assert kinds(story.time_runs_out()) == ["Play", "JoinQueue", "StartTimer"]
+    assert story.prompt_ends() == [fx.Hold()]
+
+
+def test_what_plays_stops_before_the_bridge() -> None:
+    story = waiting()
+    effects = story.tell(ev.OfferMade("e:1", AgentId("alice")), ev.AgentAnswered("e:1"), ev.Accepted("e:1"))
+    names = kinds(effects)
+    assert names.index("StopPlay") < names.index("Bridge")
+    assert isinstance(story.call.phase, Talking)
+
+
+def test_an_agent_who_does_not_answer_costs_no_place() -> None:
+    story = waiting()
+    story.tell(ev.OfferMade("e:1", AgentId("alice")))
+    assert story.tell(ev.AgentFailed("e:1", "miss")) == [fx.Decline("e:1", "miss")]
+    assert fx.DialAgent("e:2", AgentId("bob")) in story.tell(ev.OfferMade("e:2", AgentId("bob")))
+
+
+def test_a_stale_answer_only_drops_its_leg() -> None:
+    story = waiting()
+    assert story.tell(ev.AgentAnswered("e:7")) == [fx.DropLeg("e:7")]
+
+
+def test_nobody_there_tries_the_general_desk_then_takes_a_message() -> None:
+    story = at_menu()
+    story.tell(ev.Digit("1"))
+    assert fx.JoinQueue(PLAN.general, priority=False) in story.tell(ev.Queued(1, staffed=False))
+    assert "LeaveQueue" in kinds(story.tell(ev.Queued(1, staffed=False)))
+    assert isinstance(story.prompt_ends()[0], fx.Record)
+    story.tell(ev.RecordingDone(story.call.serial - 1, kept=True))
+    story.tell(ev.Promised())
+    assert isinstance(story.call.phase, Parting)
+    assert "Hangup" in kinds(story.prompt_ends())
+    assert story.tell(ev.HungUp()) == [fx.Finish("promised")]
+
+
+def test_an_agent_who_drops_at_once_was_no_answer() -> None:
+    story = talking()
+    story.now -= 10_000
+    story.tell(ev.AgentLeft("e:1"))
+    assert isinstance(story.call.phase, Waiting)
+
+
+def test_the_end_of_a_talk_ends_the_call_as_answered() -> None:
+    story = talking()
+    assert kinds(story.tell(ev.AgentLeft("e:1")))[:3] == ["DropLeg", "Release", "Hangup"]
+    assert story.tell(ev.HungUp()) == [fx.Finish("answered")]
+
+
+def test_adoption_continues_each_phase() -> None:
+    menu = at_menu()
+    assert kinds(menu.tell(ev.Adopted("none", bridged=False, recording=False))) == ["Play", "StartTimer"]
+    wait = waiting()
+    assert kinds(wait.tell(ev.Adopted("none", bridged=False, recording=False))) == ["Hold", "StartTimer", "JoinQueue"]
+    talk = talking()
+    assert kinds(talk.tell(ev.Adopted("up", bridged=True, recording=False))) == ["StartTimer"]
+
+
+SERIALS = st.integers(0, 40)
+TOKENS = st.sampled_from(["e:1", "e:2", "e:3"])
+INPUTS: st.SearchStrategy[ev.Input] = st.one_of(
+    st.just(ev.Started()),
+    st.builds(ev.Adopted, st.sampled_from(["none", "ringing", "up"]), st.booleans(), st.booleans()),
+    st.builds(ev.Digit, st.sampled_from([*"0123456789*#", "A"])),
+    st.builds(ev.PromptDone, SERIALS),
+    st.builds(ev.TimerFired, SERIALS),
+    st.builds(ev.Queued, st.integers(0, 5), st.booleans()),
+    st.just(ev.QueueLost()),
+    st.builds(ev.OfferMade, TOKENS, st.sampled_from([AgentId("alice"), AgentId("bob")])),
+    st.builds(ev.OfferWithdrawn, TOKENS),
+    st.builds(ev.AgentAnswered, TOKENS),
+    st.builds(ev.AgentFailed, TOKENS, st.sampled_from(["miss", "busy", "rejected", "gone"])),
+    st.builds(ev.AgentLeft, TOKENS),
+    st.builds(ev.Accepted, TOKENS),
+    st.builds(ev.AcceptRefused, TOKENS),
+    st.builds(ev.BridgeFailed, TOKENS),
+    st.builds(ev.RecordingDone, SERIALS, st.booleans()),
+    st.just(ev.Promised()),
+    st.just(ev.PromiseFailed()),
+)
+CURRENT = st.sampled_from(["prompt", "timer", "input"])
+STEPS = st.lists(st.tuples(CURRENT, INPUTS, st.integers(0, 90_000)), max_size=60)
+
+
+def live(story: Story, which: str, happened: ev.Input) -> ev.Input:
+    """Half of the inputs are the ones that the call waits for."""
+    if which == "prompt":
+        return ev.PromptDone(getattr(story.call.phase, "play", 0))
+    if which == "timer":
+        return ev.TimerFired(story.call.timer)
+    return happened
+
+
+@given(STEPS)
+def test_whatever_happens_hanging_up_ends_it_once_and_for_good(
+    steps: list[tuple[str, ev.Input, int]],
+) -> None:
+    story = Story()
+    story.tell(ev.Started())
+    for which, happened, later in steps:
+        story.now += later
+        story.tell(live(story, which, happened))
+        assert "Finish" not in kinds(story.effects)
+        assert decode(encode(story.call)) == story.call
+    assert kinds(story.tell(ev.HungUp()))[-1] == "Finish"
+    assert isinstance(story.call.phase, Ended)
+    for which, happened, _ in steps:
+        assert story.tell(live(story, which, happened)) == []
+    assert story.tell(ev.HungUp()) == []
+
+
+@given(STEPS)
+def test_a_living_call_always_has_a_timer_or_was_handed_over(steps: list[tuple[str, ev.Input, int]]) -> None:
+    story = Story()
+    story.tell(ev.Started())
+    for which, happened, later in steps:
+        story.now += later
+        before = story.call.phase
+        effects = story.tell(live(story, which, happened))
+        if type(story.call.phase) is not type(before):
+            assert "StartTimer" in kinds(effects), (before, happened)
+        if which == "timer":
+            assert "StartTimer" in kinds(effects) or "HandBack" in kinds(effects), (before, happened)
+
+
+@given(STEPS)
+def test_old_serials_change_nothing(steps: list[tuple[str, ev.Input, int]]) -> None:
+    story = Story()
+    story.tell(ev.Started())
+    for which, happened, later in steps:
+        story.now += later
+        story.tell(live(story, which, happened))
+        playing = getattr(story.call.phase, "play", 0)
+        for serial in range(story.call.serial):
+            if serial != playing:
+                assert step(story.call, ev.PromptDone(serial), Env(story.now, PLAN)) == (story.call, ())
+            if serial != story.call.timer:
+                assert step(story.call, ev.TimerFired(serial), Env(story.now, PLAN)) == (story.call, ())
+
+
+@given(STEPS)
+def test_every_leg_that_was_dialled_is_bridged_declined_or_dropped(
+    steps: list[tuple[str, ev.Input, int]],
+) -> None:
+    story = Story()
+    story.tell(ev.Started())
+    dialled: set[str] = set()
+    for which, happened, later in steps:
+        story.now += later
+        for effect in story.tell(live(story, which, happened)):
+            match effect:
+                case fx.DialAgent(token):
+                    dialled.add(token)
+                case fx.DropLeg(token) | fx.Decline(token):
+                    dialled.discard(token)
+                case _:
+                    pass
+        phase = story.call.phase
+        held = phase.offer.token if isinstance(phase, Waiting | Talking) and phase.offer else None
+        assert dialled <= {held}
+    for effect in story.tell(ev.HungUp()):
+        if isinstance(effect, fx.DropLeg):
+            dialled.discard(effect.token)
+    assert not dialled
+
+
+def test_only_what_must_survive_a_crash_is_durable() -> None:
+    story = at_menu()
+    before = durable(story.call)
+    story.prompt_ends()
+    assert durable(story.call) == before
+    story.tell(ev.Digit("1"))
+    assert durable(story.call) != before
+
+
+def test_a_snapshot_of_another_schema_is_refused() -> None:
+    text = encode(new_call()).replace('"schema":1', '"schema":99')
+    with pytest.raises(ValueError, match="unknown schema"):
+        decode(text)
+    assert decode(encode(replace(new_call(), keys="12"))).keys == "12"

@@ -1,0 +1,87 @@
+"""After a connect: every channel gets its call, every call its channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ivr.core.caller import Caller, CallerRef, CallId
+from ivr.core.plan import AgentId, TopicId
+from ivr.core.state import Call, Offer, Phase, Talking, Waiting
+from ivr.telephony.ids import parse
+from ivr.telephony.resync import compare
+
+pytestmark = pytest.mark.unit
+APP = "ivr-a"
+TOPIC = TopicId("etat-civil")
+OFFER = Offer("e:7", AgentId("alice"))
+
+
+def channel(name: str, state: str = "Up", app: str = APP) -> dict[str, Any]:
+    return {"id": name, "state": state, "dialplan": {"app_name": "Stasis", "app_data": f"{app},caller,0536490000"}}
+
+
+def call(name: str, phase: Phase) -> Call:
+    return Call(CallId(name), Caller(CallerRef("r"), None, "open", "normal"), "0536490000", "v", 1, phase)
+
+
+def test_a_waiting_call_is_adopted() -> None:
+    waiting = call("a-1.1", Waiting(TOPIC, 1))
+    repairs = compare([channel("a-1.1")], [], {waiting.id: waiting}, APP)
+    assert [adoption.call for adoption in repairs.adopt] == [waiting]
+    assert not repairs.new
+    assert not repairs.close
+
+
+def test_a_talk_is_seen_in_its_bridge() -> None:
+    talk = call("a-1.1", Talking(TOPIC, OFFER, 1))
+    channels = [channel("a-1.1"), channel("leg.a-1.1.7")]
+    bridges = [{"id": "br.a-1.1.7", "channels": ["a-1.1", "leg.a-1.1.7"]}]
+    repairs = compare(channels, bridges, {talk.id: talk}, APP)
+    assert repairs.adopt[0].facts.bridged
+    assert repairs.adopt[0].facts.leg == "up"
+    assert not repairs.legs
+    assert not repairs.bridges
+
+
+def test_a_ringing_leg_is_kept_with_its_call() -> None:
+    waiting = call("a-1.1", Waiting(TOPIC, 1, offer=OFFER))
+    repairs = compare([channel("a-1.1"), channel("leg.a-1.1.7", "Ringing")], [], {waiting.id: waiting}, APP)
+    assert repairs.adopt[0].facts.leg == "ringing"
+    assert repairs.adopt[0].offer == 7
+
+
+def test_a_channel_without_a_call_is_new_and_a_call_without_a_channel_is_closed() -> None:
+    gone = call("a-1.1", Waiting(TOPIC, 1))
+    repairs = compare([channel("a-1.2")], [], {gone.id: gone}, APP)
+    assert [new["id"] for new in repairs.new] == ["a-1.2"]
+    assert repairs.close == ["a-1.1"]
+
+
+def test_a_caller_whom_the_fallback_holds_is_not_ours() -> None:
+    held = call("a-1.1", Waiting(TOPIC, 1))
+    elsewhere = {"id": "a-1.1", "state": "Up", "dialplan": {"app_name": "Dial", "app_data": "PJSIP/agent-x,20"}}
+    repairs = compare([elsewhere], [], {held.id: held}, APP)
+    assert repairs.close == ["a-1.1"]
+    assert not repairs.new
+
+
+def test_legs_and_bridges_that_belong_to_nothing_are_ended() -> None:
+    bridges = [{"id": "br.a-9.9.1", "channels": []}, {"id": "somebody-elses", "channels": []}]
+    repairs = compare([channel("leg.a-9.9.1"), channel("x", app="other")], bridges, {}, APP)
+    assert repairs.legs == ["leg.a-9.9.1"]
+    assert repairs.bridges == ["br.a-9.9.1"]
+    assert not repairs.new
+
+
+@pytest.mark.parametrize("text", ["a-1700000000.12", "leg.x", "leg..3", "br.a-1.1.x", ""])
+def test_ids_that_are_not_ours(text: str) -> None:
+    assert parse(text) is None
+
+
+def test_ids_come_apart_as_they_were_made() -> None:
+    own = parse("leg.a-1700000000.12.57")
+    assert own is not None
+    assert (own.kind, own.call, own.n) == ("leg", "a-1700000000.12", 57)
+    assert str(own) == "leg.a-1700000000.12.57"
