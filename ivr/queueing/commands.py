@@ -1,0 +1,188 @@
+"""The queue's commands as data: a name, arguments and how the answer reads.
+
+Both drivers (asyncio in the product, synchronous in the simulator) send these. All are safe to
+send twice; the answer to the second tells the state as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ivr.queueing import replies
+from ivr.queueing.keys import checked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ivr.core.plan import AgentId, GroupId, TopicId
+    from ivr.queueing import model as m
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[R]):
+    """One command. `snapshot` travels beside the arguments, byte for byte.
+
+    `refusals` are the reasons that are answers rather than faults.
+    """
+
+    name: str
+    args: Mapping[str, Any]
+    read: Callable[[replies.Answer], R]
+    snapshot: str | None = None
+    refused: Callable[[str], R] | None = None
+    topics: tuple[str, ...] = ()
+
+
+def found() -> Command[m.Founded]:
+    """Establish the epoch that the command is sent with, unless another is in force."""
+    return Command("found", {}, replies.founded)
+
+
+def configure(routing: m.Routing) -> Command[m.Changed]:
+    """Put a routing in force. A topic that is gone lives on while a call of it does."""
+    groups: dict[str, list[str]] = {}
+    for topic, members in routing.topics.items():
+        for group in members:
+            groups.setdefault(checked(group, "group"), []).append(topic)
+    body = {
+        "topics": {topic: list(members) for topic, members in routing.topics.items()},
+        "groups": groups,
+        "ring_ms": routing.ring_ms,
+        "grace_ms": routing.grace_ms,
+        "cooldown_ms": routing.cooldown_ms,
+        "wrap_ms": routing.wrap_ms,
+        "short_pause_ms": routing.short_pause_ms,
+    }
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return Command(
+        "configure", {"routing": body, "json": text}, replies.changed, topics=tuple(routing.topics)
+    )
+
+
+def save(
+    call: m.CallId, node: m.NodeId, snapshot: str, arrival: int, rev: int | None = None
+) -> Command[m.Changed]:
+    """Keep the snapshot of a call, known or new; its place does not change."""
+    args = {"call": call, "node": node, "arrival": arrival, "rev": rev}
+    return Command("save", args, replies.changed, snapshot)
+
+
+def join(
+    call: m.CallId,
+    node: m.NodeId,
+    topic: TopicId,
+    arrival: int,
+    klass: int = 0,
+    snapshot: str | None = None,
+    rev: int | None = None,
+) -> Command[m.Joined]:
+    """Put a call in a topic's line. A known call keeps its arrival; a talk goes on."""
+    args = {"call": call, "node": node, "topic": topic, "arrival": arrival, "klass": klass, "rev": rev}
+    return Command("join", args, replies.joined, snapshot)
+
+
+def leave(
+    call: m.CallId, reason: str, snapshot: str | None = None, rev: int | None = None
+) -> Command[m.Changed]:
+    """Take a call out of its line or withdraw its offer; a talk goes on."""
+    return Command("leave", {"call": call, "reason": reason, "rev": rev}, replies.changed, snapshot)
+
+
+def accept(
+    token: m.Token, snapshot: str | None = None, rev: int | None = None
+) -> Command[m.Accepted | m.RefusedOffer]:
+    """The agent answered."""
+    return Command("accept", {"token": token, "rev": rev}, replies.accepted, snapshot, replies.refused)
+
+
+def decline(
+    token: m.Token, reason: m.DeclineReason, snapshot: str | None = None, rev: int | None = None
+) -> Command[m.Changed | m.RefusedOffer]:
+    """The agent did not answer: the caller is offered to the next at once, arrival kept."""
+    args = {"token": token, "reason": reason, "rev": rev}
+    return Command("decline", args, replies.changed, snapshot, replies.refused)
+
+
+def release(call: m.CallId, snapshot: str | None = None, rev: int | None = None) -> Command[m.Changed]:
+    """The talk is over; the agent wraps up, the call goes on outside of any line."""
+    return Command("release", {"call": call, "rev": rev}, replies.changed, snapshot)
+
+
+def end(call: m.CallId, outcome: str) -> Command[m.Changed]:
+    """The call is over, whatever it was at; its record goes."""
+    return Command("end", {"call": call, "outcome": outcome}, replies.changed)
+
+
+def restore(talk: m.Talk, snapshot: str | None = None, rev: int | None = None) -> Command[m.Changed]:
+    """Make a talk known again after the state was lost; its agent is taken for engaged."""
+    args = {
+        "call": talk.call,
+        "node": talk.node,
+        "topic": talk.topic,
+        "arrival": talk.arrival,
+        "klass": talk.klass,
+        "agent": checked(talk.agent, "agent"),
+        "agent_node": talk.agent_node,
+        "token": talk.token,
+        "rev": rev,
+    }
+    return Command("restore", args, replies.changed, snapshot)
+
+
+def presence(
+    agent: AgentId, groups: Iterable[GroupId], node: m.NodeId, *, present: bool
+) -> Command[m.Changed]:
+    """A phone came or went at a node. Repeat it freely: only news count."""
+    names = "|".join(checked(group, "group") for group in groups)
+    args = {"agent": checked(agent, "agent"), "groups": names, "node": node, "present": present}
+    return Command("presence", args, replies.changed)
+
+
+def pause(agent: AgentId, reason: str, until: int | None) -> Command[m.Changed]:
+    """The agent takes no calls; `until` is the expected return, which only `resume` makes."""
+    return Command("pause", {"agent": agent, "reason": reason, "back": until}, replies.changed)
+
+
+def resume(agent: AgentId) -> Command[m.Changed]:
+    """The agent is ready: ends a pause, a cool-down and a wrap."""
+    return Command("resume", {"agent": agent}, replies.changed)
+
+
+def busy(agent: AgentId, *, busy: bool) -> Command[m.Changed]:
+    """The agent has, or no longer has, a call outside of ours. An offer that rings goes on."""
+    return Command("busy", {"agent": agent, "busy": busy}, replies.changed)
+
+
+def reap() -> Command[m.Reaped]:
+    """Everything whose time has come; also tells every live offer."""
+    return Command("reap", {}, replies.reaped)
+
+
+def lease(node: m.NodeId, worker: m.WorkerId, ttl_ms: int) -> Command[m.Leased]:
+    """Take or keep a node for a worker."""
+    args = {"node": node, "worker": worker, "ttl": ttl_ms}
+    return Command("lease", args, lambda answer: replies.leased(answer, worker))
+
+
+def unlease(node: m.NodeId, worker: m.WorkerId) -> Command[m.Changed]:
+    """Give a node back."""
+    return Command("unlease", {"node": node, "worker": worker}, replies.changed)
+
+
+def status(call: m.CallId) -> Command[m.CallStatus]:
+    """Read one call."""
+    return Command("status", {"call": call}, replies.status)
+
+
+def calls_of(node: m.NodeId) -> Command[m.Records]:
+    """Read the calls of a node, snapshots included."""
+    return Command("calls_of", {"node": node}, replies.records)
+
+
+def dump() -> Command[m.Dump]:
+    """Read everything."""
+    return Command("dump", {}, replies.dump)

@@ -1,0 +1,267 @@
+-- What happens to callers. A call's commands may carry `rev`, which grows with each: one that
+-- comes late or twice changes nothing and is answered from the state as it is.
+
+local handlers = {}
+
+-- Ended calls are remembered for a while, so that a late command cannot bring one back.
+local function ended(id)
+  return redis.call('HEXISTS', SITE, 'ended:' .. id) == 1
+end
+
+local function remember_end(id)
+  local slot = 'slot:' .. (redis.call('HINCRBY', SITE, 'ends', 1) % REMEMBERED)
+  local old = redis.call('HGET', SITE, slot)
+  if old then
+    redis.call('HDEL', SITE, 'ended:' .. old)
+  end
+  redis.call('HSET', SITE, slot, id, 'ended:' .. id, int(now))
+end
+
+-- The call that a command is about, and whether the command is news. Creates only on `arrival`.
+local function subject(creates)
+  local c = call_of(args.call)
+  if not c then
+    if not creates or ended(args.call) then
+      return nil, false
+    end
+    c = { call = args.call, node = args.node, klass = 0, arrival = args.arrival, state = 'held', rev = 0 }
+    put_call(c)
+    log('arrived', { 'call', c.call, 'node', c.node, 'arrival', int(c.arrival) })
+  end
+  if args.rev then
+    if args.rev <= c.rev then
+      return c, false
+    end
+    c.rev = args.rev
+    put_call(c)
+  end
+  return c, true
+end
+
+local function keep_snapshot(c)
+  if snapshot then
+    snapshots[c.call] = snapshot
+    put_call(c)
+  end
+end
+
+local function place(c)
+  if not c then
+    return { 'status', 'ended' }
+  end
+  local reply = { 'status', c.state }
+  if c.topic then
+    reply[3], reply[4] = 'staffed', staffed(c.topic) and '1' or '0'
+  end
+  if c.state == 'waiting' then
+    reply[5], reply[6] = 'position', int(redis.call('ZRANK', WAITING[c.topic], c.call) + 1)
+  end
+  return reply
+end
+
+-- A caller goes back to the line with the arrival that they came with.
+local function put_back(c)
+  enqueue(c)
+end
+
+handlers.save = function()
+  local c, news = subject(true)
+  if news then
+    c.node = args.node
+    keep_snapshot(c)
+    put_call(c)
+  end
+  return news
+end
+
+handlers.join = function()
+  if not routing.topics[args.topic] then
+    return nil, 'unknown topic'
+  end
+  local c, news = subject(true)
+  if not news then
+    return place, c
+  end
+  c.node = args.node
+  keep_snapshot(c)
+  put_call(c)
+  local same = c.topic == args.topic and c.klass == args.klass
+  if c.state ~= 'talking' and not (same and c.state ~= 'held') then
+    if c.state == 'waiting' then
+      dequeue(c)
+    elseif c.state == 'offered' then
+      local _, a = withdraw(offer_of(c.token), 'moved')
+      settle(a, now)
+    end
+    c.topic, c.klass = args.topic, args.klass
+    enqueue(c)
+    log('joined', { 'call', c.call, 'topic', c.topic, 'klass', int(c.klass), 'node', c.node })
+  end
+  return place, c
+end
+
+-- The caller is in no line any more and rings nowhere; a talk goes on.
+local function step_out(c, reason)
+  if c.state == 'waiting' then
+    dequeue(c)
+  elseif c.state == 'offered' then
+    local _, a = withdraw(offer_of(c.token), reason)
+    settle(a, now)
+  else
+    return false
+  end
+  c.state = 'held'
+  put_call(c)
+  log('left', { 'call', c.call, 'topic', c.topic, 'reason', reason })
+  return true
+end
+
+-- The talk is over: the agent finishes in wrap-up time.
+local function hang_up(c)
+  if c.state ~= 'talking' then
+    return false
+  end
+  local o = offer_of(c.token)
+  local _, a = close(o)
+  hold_back(a, 'wrap', routing.wrap_ms)
+  settle(a, now)
+  c.state = 'held'
+  log('released', {
+    'call', c.call, 'agent', a.id, 'topic', c.topic, 'token', o.token, 'talk', int(now - o.accepted),
+  })
+  return true
+end
+
+handlers.leave = function()
+  local c, news = subject(false)
+  if not news then
+    return false
+  end
+  keep_snapshot(c)
+  return step_out(c, args.reason)
+end
+
+handlers.release = function()
+  local c, news = subject(false)
+  if not news then
+    return false
+  end
+  keep_snapshot(c)
+  return hang_up(c)
+end
+
+handlers['end'] = function()
+  local c = call_of(args.call)
+  if not c then
+    if not ended(args.call) then
+      remember_end(args.call)
+    end
+    return false
+  end
+  local _ = step_out(c, args.outcome) or hang_up(c)
+  drop_call(c)
+  remember_end(c.call)
+  log('ended', {
+    'call', c.call, 'topic', c.topic, 'outcome', args.outcome, 'node', c.node,
+    'arrival', int(c.arrival),
+  })
+  return true
+end
+
+handlers.accept = function()
+  local o = offer_of(args.token)
+  if not o then
+    return nil, 'stale'
+  end
+  local c = call_of(o.call)
+  local news = not args.rev or args.rev > c.rev
+  if news then
+    c.rev = args.rev or c.rev
+    keep_snapshot(c)
+    put_call(c)
+  end
+  if not o.accepted then
+    local a = agent_of(o.agent)
+    o.accepted = now
+    put_offer(o)
+    redis.call('ZREM', DEADLINES, 'offer:' .. o.token)
+    c.state = 'talking'
+    put_call(c)
+    a.answered, a.misses, a.hold, a.free_at = true, 0, nil, nil
+    settle(a, now)
+    log('accepted', {
+      'call', c.call, 'agent', a.id, 'topic', c.topic, 'token', o.token, 'wait', int(now - c.arrival),
+    })
+  end
+  return cjson.encode(o)
+end
+
+-- An offer that nobody answered: the caller is next again at once, the agent rests.
+local function lose(o, reason, quiet)
+  local c, a = withdraw(o, reason, quiet)
+  if reason == 'gone' then
+    a.present = false
+  else
+    if reason == 'miss' or reason == 'expired' then
+      a.misses = a.misses + 1
+    end
+    hold_back(a, 'cooldown', routing.cooldown_ms)
+  end
+  settle(a, now)
+  log_agent(a, reason)
+  put_back(c)
+  return c
+end
+
+handlers.decline = function()
+  local o = offer_of(args.token)
+  if not o then
+    return nil, 'stale'
+  elseif o.accepted then
+    return nil, 'answered'
+  end
+  local c = lose(o, args.reason, true)
+  if not args.rev or args.rev > c.rev then
+    c.rev = args.rev or c.rev
+    keep_snapshot(c)
+  end
+  return true
+end
+
+-- A talk that outlived the site's state: known again, on its worker's word.
+handlers.restore = function()
+  local c, news = subject(true)
+  if not news or c.state == 'talking' then
+    return false
+  end
+  local a = agent_of(args.agent) or newcomer(args.agent)
+  if a.token then
+    local o = offer_of(a.token)
+    if o.accepted then
+      return nil, 'agent engaged'
+    end
+    put_back(withdraw(o, 'restored'))
+  end
+  if c.state ~= 'held' then
+    step_out(c, 'restored')
+  end
+  if a.node == '' then
+    a.node = args.agent_node
+  end
+  c.node, c.topic, c.klass = args.node, args.topic, args.klass
+  c.state, c.token, c.agent = 'talking', args.token, a.id
+  put_call(c)
+  keep_snapshot(c)
+  a.token, a.call, a.answered, a.hold, a.free_at = args.token, c.call, true, nil, nil
+  settle(a, now)
+  put_offer({
+    token = args.token, call = c.call, node = c.node, agent = a.id, agent_node = a.node,
+    topic = c.topic, made = now, ring_until = now, deadline = now, accepted = now,
+  })
+  log('restored', { 'call', c.call, 'agent', a.id, 'topic', c.topic, 'token', args.token })
+  return true
+end
+
+handlers.status = function()
+  return place, call_of(args.call)
+end

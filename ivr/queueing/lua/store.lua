@@ -1,0 +1,149 @@
+-- The site's state, read when needed, changed in memory, written once by `flush`.
+-- Nothing here reads a clock: `now` is the caller's, never before the site's own.
+-- KEYS: site, calls, agents, offers, deadlines, events, idle, then one waiting set per topic.
+-- ARGV: command, epoch, now (ms), arguments (JSON object without nulls), snapshot (optional, opaque).
+local SITE, CALLS, AGENTS, OFFERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local DEADLINES, EVENTS, IDLE = KEYS[5], KEYS[6], KEYS[7]
+local WAITING = {}
+local PREFIX = string.sub(SITE, 1, -5)
+for i = 8, #KEYS do
+  WAITING[string.sub(KEYS[i], #PREFIX + 3)] = KEYS[i]
+end
+
+local command, epoch = ARGV[1], ARGV[2]
+local args = cjson.decode(ARGV[4])
+local snapshot = ARGV[5]
+local EVENTS_KEPT = '100000'
+local PRIORITY = 1e14
+local REMEMBERED = 256
+
+local head = redis.call('HMGET', SITE, 'epoch', 'clock', 'seq', 'routing')
+local site_epoch, routing_json = head[1], head[4]
+local clock = tonumber(head[2] or '0')
+local seq = tonumber(head[3] or '0')
+local last_seq = seq
+local now = math.max(tonumber(ARGV[3]), clock)
+local routing
+
+-- Exact decimal text of a whole number: Lua's own conversion keeps only 14 digits.
+local function int(n)
+  return string.format('%.0f', n)
+end
+
+-- The parts of "a|b|c"; lists are stored as text, since an empty Lua table has no JSON type.
+local function each(list)
+  return string.gmatch(list or '', '[^|]+')
+end
+
+local calls, agents, offers = {}, {}, {}
+local snapshots = {}
+local changed_calls, changed_agents, changed_offers = {}, {}, {}
+local made, withdrawn, messages = {}, {}, {}
+local freed, returned = {}, {}
+
+local function call_of(id)
+  if calls[id] == nil then
+    local raw = redis.call('HGET', CALLS, id)
+    if raw then
+      local cut = string.find(raw, '\n', 1, true)
+      calls[id] = cjson.decode(string.sub(raw, 1, cut - 1))
+      snapshots[id] = string.sub(raw, cut + 1)
+    else
+      calls[id] = false
+    end
+  end
+  return calls[id]
+end
+
+local function agent_of(id)
+  if agents[id] == nil then
+    local raw = redis.call('HGET', AGENTS, id)
+    agents[id] = raw and cjson.decode(raw) or false
+  end
+  return agents[id]
+end
+
+local function offer_of(token)
+  if offers[token] == nil then
+    local raw = redis.call('HGET', OFFERS, token)
+    offers[token] = raw and cjson.decode(raw) or false
+  end
+  return offers[token]
+end
+
+local function put_call(c)
+  calls[c.call] = c
+  changed_calls[c.call] = true
+end
+
+local function put_agent(a)
+  agents[a.id] = a
+  changed_agents[a.id] = true
+end
+
+local function put_offer(o)
+  offers[o.token] = o
+  changed_offers[o.token] = true
+end
+
+local function drop_call(c)
+  calls[c.call] = false
+  changed_calls[c.call] = true
+end
+
+local function drop_offer(o)
+  offers[o.token] = false
+  changed_offers[o.token] = true
+end
+
+-- One line of the event stream and one count, in the same step as the change that it tells.
+-- `fields` is a flat list; the line's id is the site's own time.
+local function log(kind, fields)
+  if now > clock then
+    redis.call('HSET', SITE, 'clock', int(now))
+    clock = now
+  end
+  local line = { 'XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, int(now) .. '-*', 'type', kind, 'at', int(now) }
+  for i = 1, #fields, 2 do
+    if fields[i + 1] ~= nil and fields[i + 1] ~= '' then
+      line[#line + 1] = fields[i]
+      line[#line + 1] = fields[i + 1]
+    end
+  end
+  redis.call(unpack(line))
+  redis.call('HINCRBY', SITE, 'count:' .. kind, 1)
+end
+
+local function write(key, changed, records, encode)
+  for id in pairs(changed) do
+    if records[id] then
+      redis.call('HSET', key, id, encode(records[id]))
+    else
+      redis.call('HDEL', key, id)
+    end
+  end
+end
+
+local function flush()
+  write(CALLS, changed_calls, calls, function(c)
+    return cjson.encode(c) .. '\n' .. (snapshots[c.call] or '')
+  end)
+  write(AGENTS, changed_agents, agents, cjson.encode)
+  write(OFFERS, changed_offers, offers, cjson.encode)
+  if now > clock then
+    redis.call('HSET', SITE, 'clock', int(now))
+  end
+  if seq > last_seq then
+    redis.call('HSET', SITE, 'seq', int(seq))
+  end
+  for _, message in ipairs(messages) do
+    redis.call('PUBLISH', PREFIX .. 'offers:' .. message[1], message[2])
+  end
+end
+
+-- Tell the worker of another node what concerns a call of its own.
+local function tell(node, kind, json)
+  if node ~= args.me then
+    messages[#messages + 1] = { node, kind .. '\n' .. json }
+  end
+end

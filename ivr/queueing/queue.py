@@ -1,0 +1,197 @@
+"""The queue as a worker uses it: one round trip per command, typed replies, typed errors."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, ReadOnlyError, TimeoutError  # noqa: A004
+
+from ivr.queueing import commands, script
+from ivr.queueing.clock import SiteClock
+from ivr.queueing.errors import QueueUnavailable, TopicsMoved
+from ivr.queueing.keys import Keys
+from ivr.queueing.model import NodeId
+from ivr.queueing.retry import Retry
+from ivr.queueing.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from redis.asyncio import Redis
+
+    from ivr.core.plan import AgentId, GroupId, SiteId, TopicId
+    from ivr.queueing import model as m
+    from ivr.queueing.commands import Command
+
+R = TypeVar("R")
+
+AWAY = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError)
+
+
+class Queue:
+    """One site's queues, agents and offers, shared through Redis with every other worker.
+
+    Every method is one command (see `ivr.queueing.commands`) and raises StateLost,
+    QueueUnavailable or QueueFault. Offers in a reply may be for calls of other nodes: those are
+    also published to their node. Send the commands of one call one after the other, or number
+    them by `rev`.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        site: SiteId,
+        topics: Sequence[str],
+        *,
+        node: NodeId | None = None,
+        clock: SiteClock | None = None,
+        retry: Retry | None = None,
+    ) -> None:
+        self._redis = redis
+        self._wire = Wire(Keys(site, tuple(topics)), node or NodeId(""))
+        self._retry = retry or Retry()
+        self.clock = clock or SiteClock()
+        self.epoch: m.Epoch | None = None
+
+    @property
+    def site(self) -> SiteId:
+        """Whose queue it is."""
+        return self._wire.keys.site
+
+    @property
+    def keys(self) -> Keys:
+        """The keys in use; they grow when another worker brings new topics."""
+        return self._wire.keys
+
+    async def learn_clock(self) -> None:
+        """Bring the clock near to Redis'. At each connect, and now and then."""
+        sent = self.clock.monotonic_ns()
+        seconds, micros = await self._redis.time()
+        self.clock.learn(seconds * 1_000_000 + micros, sent, self.clock.monotonic_ns())
+
+    async def run(self, command: Command[R]) -> R:
+        """Send a command until it is answered or the policy gives up."""
+        failures = 0
+        while True:
+            try:
+                return await self._send(command)
+            except TopicsMoved as moved:
+                self._wire = Wire(self._wire.keys.widened(moved.topics), self._wire.node)
+            except AWAY as error:
+                failures += 1
+                if failures >= self._retry.attempts:
+                    raise QueueUnavailable(self.site, command.name, failures) from error
+                await asyncio.sleep(self._retry.pause_s(failures))
+
+    async def _send(self, command: Command[R]) -> R:
+        keys, argv = self._wire.encode(command, self.clock(), self.epoch)
+        try:
+            raw: Any = await self._redis.evalsha(script.sha(), len(keys), *keys, *argv)
+        except NoScriptError:
+            raw = await self._redis.eval(script.source(), len(keys), *keys, *argv)
+        return self._wire.decode(command, raw)
+
+    async def found(self, epoch: m.Epoch) -> m.Founded:
+        """Establish an epoch, or learn the one in force; later commands are sent under it."""
+        self.epoch = epoch
+        reply = await self.run(commands.found())
+        self.epoch = reply.epoch
+        return reply
+
+    async def configure(self, routing: m.Routing) -> m.Changed:
+        """Put a routing in force."""
+        reply = await self.run(commands.configure(routing))
+        self._wire = Wire(self._wire.keys.widened(routing.topics), self._wire.node)
+        return reply
+
+    async def save(
+        self, call: m.CallId, node: NodeId, snapshot: str, arrival: int, rev: int | None = None
+    ) -> m.Changed:
+        """Keep the snapshot of a call, known or new."""
+        return await self.run(commands.save(call, node, snapshot, arrival, rev))
+
+    async def join(
+        self,
+        call: m.CallId,
+        node: NodeId,
+        topic: TopicId,
+        arrival: int,
+        klass: int = 0,
+        snapshot: str | None = None,
+        rev: int | None = None,
+    ) -> m.Joined:
+        """Put a call in a topic's line; its offer, if any, is in the reply."""
+        return await self.run(commands.join(call, node, topic, arrival, klass, snapshot, rev))
+
+    async def leave(
+        self, call: m.CallId, reason: str, snapshot: str | None = None, rev: int | None = None
+    ) -> m.Changed:
+        """Take a call out of its line or withdraw its offer."""
+        return await self.run(commands.leave(call, reason, snapshot, rev))
+
+    async def accept(
+        self, token: m.Token, snapshot: str | None = None, rev: int | None = None
+    ) -> m.Accepted | m.RefusedOffer:
+        """The agent answered; refused when the offer is no more."""
+        return await self.run(commands.accept(token, snapshot, rev))
+
+    async def decline(
+        self, token: m.Token, reason: m.DeclineReason, snapshot: str | None = None, rev: int | None = None
+    ) -> m.Changed | m.RefusedOffer:
+        """The agent did not answer; the caller is offered to the next at once."""
+        return await self.run(commands.decline(token, reason, snapshot, rev))
+
+    async def release(self, call: m.CallId, snapshot: str | None = None, rev: int | None = None) -> m.Changed:
+        """The talk is over; the agent wraps up."""
+        return await self.run(commands.release(call, snapshot, rev))
+
+    async def end(self, call: m.CallId, outcome: str) -> m.Changed:
+        """The call is over, whatever it was at."""
+        return await self.run(commands.end(call, outcome))
+
+    async def restore(self, talk: m.Talk, snapshot: str | None = None, rev: int | None = None) -> m.Changed:
+        """Make a talk known again after the state was lost."""
+        return await self.run(commands.restore(talk, snapshot, rev))
+
+    async def presence(
+        self, agent: AgentId, groups: Iterable[GroupId], node: NodeId, *, present: bool
+    ) -> m.Changed:
+        """A phone came or went at a node."""
+        return await self.run(commands.presence(agent, groups, node, present=present))
+
+    async def pause(self, agent: AgentId, reason: str, until: int | None) -> m.Changed:
+        """The agent takes no calls, until they resume."""
+        return await self.run(commands.pause(agent, reason, until))
+
+    async def resume(self, agent: AgentId) -> m.Changed:
+        """The agent is ready."""
+        return await self.run(commands.resume(agent))
+
+    async def busy(self, agent: AgentId, *, busy: bool) -> m.Changed:
+        """The agent has, or no longer has, a call outside of ours."""
+        return await self.run(commands.busy(agent, busy=busy))
+
+    async def reap(self) -> m.Reaped:
+        """Everything whose time has come; every live offer."""
+        return await self.run(commands.reap())
+
+    async def lease(self, node: NodeId, worker: m.WorkerId, ttl_ms: int) -> m.Leased:
+        """Take or keep a node for a worker."""
+        return await self.run(commands.lease(node, worker, ttl_ms))
+
+    async def unlease(self, node: NodeId, worker: m.WorkerId) -> m.Changed:
+        """Give a node back."""
+        return await self.run(commands.unlease(node, worker))
+
+    async def status(self, call: m.CallId) -> m.CallStatus:
+        """Read one call."""
+        return await self.run(commands.status(call))
+
+    async def calls_of(self, node: NodeId) -> tuple[m.CallRecord, ...]:
+        """Read the calls of a node, snapshots included."""
+        return (await self.run(commands.calls_of(node))).calls
+
+    async def dump(self) -> m.Dump:
+        """Read everything; for tests and diagnosis."""
+        return await self.run(commands.dump())
