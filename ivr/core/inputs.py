@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ivr.core.plan import AgentId
 
 LegState = Literal["none", "ringing", "up"]
-AgentFailure = Literal["miss", "busy", "rejected", "gone"]
+AgentFailure = Literal["miss", "busy", "failed", "gone"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from ivr.core import inputs as ev
 from ivr.core.call import Env, step
 from ivr.core.state import Call, Ended, durable, encode
 from ivr.errors import IvrError
-from ivr.queueing.errors import QueueUnavailable
+from ivr.queueing.errors import QueueError
+from ivr.queueing.model import Accepted, Token
 from ivr.telephony.ids import offer_number
 from ivr.telephony.recorder import Recorder
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     from ivr.core.caller import CallId
     from ivr.core.plan import Plan
-    from ivr.queueing import Queue
+    from ivr.queueing.model import NodeId, Moves
+    from ivr.queueing.queue import Queue
     from ivr.telephony.line import Line
 
 WATCHDOG_S: Final = 60
@@ -44,7 +46,11 @@ class Desk(Protocol):
     def now(self) -> int:
         """Return the site's time, Unix ms."""
 
-    def route(self, reply: object) -> None:
+    @property
+    def node(self) -> NodeId:
+        """Return the node whose calls these are."""
+
+    def route(self, reply: Moves) -> None:
         """Bring every offer of a queue reply to the call that it is for."""
 
     async def promise(self, call: Call, effect: fx.Promise) -> None:
@@ -155,43 +161,43 @@ class CallActor:
 
     async def _write(self, effects: list[fx.Effect]) -> None:
         """Send to Redis, in order, what the queue must know; the first write carries the snapshot."""
-        snapshot: str | None = None
-        if durable(self.call) != self._saved:
-            snapshot = encode(self.call)
+        snapshot = encode(self.call) if durable(self.call) != self._saved else None
+        queue, node = self._desk.queue, self._desk.node
         try:
             for effect in effects:
                 if await self._tell_queue(effect, snapshot):
                     snapshot = None
                     self._saved = durable(self.call)
             if snapshot is not None and not isinstance(self.call.phase, Ended):
-                self._desk.route(await self._desk.queue.save(self.id, snapshot, self.call.arrival))
+                self._desk.route(await queue.save(self.id, node, snapshot, self.call.arrival))
                 self._saved = durable(self.call)
-        except QueueUnavailable as error:
-            _log.warning("the queue cannot be reached", call=self.id, reason=str(error))
+        except QueueError as error:
+            _log.warning("the queue does not hold the call", call=self.id, reason=str(error))
             self.put(ev.QueueLost())
 
     async def _tell_queue(self, effect: fx.Effect, snapshot: str | None) -> bool:
         """Carry out one effect on the queue; False for an effect of another kind."""
-        queue, call = self._desk.queue, self.call
+        queue, desk, key = self._desk.queue, self._desk, self.id
         match effect:
             case fx.JoinQueue(topic, priority):
                 joined = await queue.join(
-                    self.id, topic, call.arrival, klass=0 if priority else 1, snapshot=snapshot or encode(call)
+                    key, desk.node, topic, self.call.arrival, klass=int(priority), snapshot=snapshot
                 )
-                self._desk.route(joined)
-                self.put(ev.Queued(joined.position, joined.staffed))
+                desk.route(joined)
+                self.put(ev.Queued(joined.position or 0, joined.staffed))
             case fx.LeaveQueue():
-                self._desk.route(await queue.leave(self.id, "told", snapshot))
+                desk.route(await queue.leave(key, "told", snapshot))
             case fx.Accept(token):
-                accepted = await queue.accept(token, snapshot)
-                self.put(ev.Accepted(token) if accepted.ok else ev.AcceptRefused(token))
-                self._desk.route(accepted)
+                accepted = await queue.accept(Token(token), snapshot)
+                taken = isinstance(accepted, Accepted)
+                self.put(ev.Accepted(token) if taken else ev.AcceptRefused(token))
+                desk.route(accepted)
             case fx.Decline(token, reason):
-                self._desk.route(await queue.decline(token, reason, snapshot))
-            case fx.Release(token):
-                self._desk.route(await queue.release(self.id, token, snapshot))
+                desk.route(await queue.decline(Token(token), reason, snapshot))
+            case fx.Release():
+                desk.route(await queue.release(key, snapshot))
             case fx.Finish(outcome):
-                self._desk.route(await queue.end(self.id, outcome))
+                desk.route(await queue.end(key, outcome))
             case _:
                 return False
         return True
@@ -259,7 +265,7 @@ class CallActor:
             self._drop_leg(offer.token)
         try:
             self._desk.route(await self._desk.queue.end(self.id, "handed"))
-        except QueueUnavailable as error:
+        except QueueError as error:
             _log.warning("the queue cannot be reached", call=self.id, reason=str(error))
 
     def _drop_leg(self, token: str) -> None:

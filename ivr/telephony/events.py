@@ -19,7 +19,7 @@ def leg_failure(cause: int) -> AgentFailure:
     if cause == _BUSY:
         return "busy"
     if cause == _REJECTED:
-        return "rejected"
+        return "failed"
     return "gone" if cause in _GONE else "miss"
 
 

@@ -8,6 +8,8 @@ offers that other workers made for our calls.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,9 +19,12 @@ from ivr.core import inputs as ev
 from ivr.core.caller import CallId
 from ivr.core.state import Call, decode
 from ivr.ledger.store import File, due
-from ivr.queueing.errors import QueueUnavailable
+from ivr.queueing.errors import QueueError, StateLost
+from ivr.queueing.listener import OfferListener
+from ivr.queueing.model import Epoch, NodeId, Offer, Routing, Withdrawn, WorkerId
 from ivr.telephony.actor import CallActor
 from ivr.telephony.callers import identify
+from ivr.telephony.liveness import is_dead, own_name
 from ivr.telephony.events import leg_failure, presence_of
 from ivr.telephony.ids import OwnId, parse, recording_name
 from ivr.telephony.line import Line
@@ -35,7 +40,8 @@ if TYPE_CHECKING:
     from ivr.core import effects as fx
     from ivr.core.plan import AgentId, Plan
     from ivr.ledger.store import Ledger
-    from ivr.queueing import Queue
+    from ivr.queueing.model import Moves
+    from ivr.queueing.queue import Queue
     from ivr.telephony.metrics import Metrics
 
 EVENTS: Final = (
@@ -65,6 +71,7 @@ class Worker:
         *,
         ari: AriClient,
         queue: Queue,
+        listener: Callable[[NodeId, Callable[[Offer | Withdrawn], None], Callable[[], None]], OfferListener],
         ledger: Ledger,
         plan: Plan,
         node: str,
@@ -72,13 +79,17 @@ class Worker:
         sounds: str,
         ref_key: bytes,
         metrics: Metrics,
+        wrap_ms: int = 0,
         recordings: Path | None = None,
     ) -> None:
         self._ari = ari
         self.queue = queue
         self._ledger = ledger
         self._plan = plan
-        self._node = node
+        self.node = NodeId(node)
+        self._id = WorkerId(own_name())
+        self._listener = listener
+        self._wrap_ms = wrap_ms
         self._app = app
         self._sounds = f"{sounds}/{plan.language}"
         self._ref_key = ref_key
@@ -92,17 +103,24 @@ class Worker:
 
     def now(self) -> int:
         """Return the site's time, Unix ms."""
-        return self.queue.clock.now()
+        return self.queue.clock()
 
-    def route(self, reply: Any) -> None:
+    def route(self, reply: Moves) -> None:
         """Bring the offers made and withdrawn by a queue function to their calls."""
-        for offer in reply.withdrawn:
-            if actor := self._actors.get(CallId(offer.call)):
-                actor.put(ev.OfferWithdrawn(offer.token))
+        for withdrawn in reply.withdrawn:
+            self._tell(withdrawn)
         for offer in reply.offers:
-            if actor := self._actors.get(CallId(offer.call)):
-                if not actor.knows(offer.token):
-                    actor.put(ev.OfferMade(offer.token, offer.agent))
+            self._tell(offer)
+
+    def _tell(self, news: Offer | Withdrawn) -> None:
+        """Tell a call of its offer; one that it knows already is no news."""
+        actor = self._actors.get(news.call)
+        if actor is None:
+            return
+        if isinstance(news, Withdrawn):
+            actor.put(ev.OfferWithdrawn(news.token))
+        elif news.accepted is None and not actor.knows(news.token):
+            actor.put(ev.OfferMade(news.token, news.agent))
 
     async def promise(self, call: Call, effect: fx.Promise) -> None:
         """Commit a promise to the ledger."""
@@ -143,14 +161,30 @@ class Worker:
         """Serve the node: take its lease, connect, live, and give it back at the end."""
         try:
             async with asyncio.TaskGroup() as group:
+                await self._found()
                 await self._take_lease()
                 group.create_task(self._keep_lease())
                 group.create_task(self._reap())
-                group.create_task(self._hear_offers())
+                group.create_task(self._listener(self.node, self._tell, lambda: None).run())
                 await self._ari.run()
         finally:
             await self._tasks.close()
-            await self.queue.unlease(self._node)
+            with contextlib.suppress(QueueError):
+                await self.queue.unlease(self.node, self._id)
+
+    async def _found(self) -> None:
+        """Enter the site's present epoch, or begin one; put the plan's routing in force."""
+        await self.queue.learn_clock()
+        founded = await self.queue.found(Epoch(secrets.token_hex(4)))
+        await self.queue.configure(
+            Routing(
+                topics={topic.id: topic.groups for topic in self._plan.topics.values()},
+                ring_ms=self._plan.ring_timeout_ms,
+                wrap_ms=self._wrap_ms,
+            )
+        )
+        if founded.created:
+            _log.info("began a new epoch", epoch=founded.epoch)
 
     @property
     def calls(self) -> int:
@@ -160,11 +194,14 @@ class Worker:
     async def _take_lease(self) -> None:
         waiting = False
         while True:
-            granted = await self.queue.lease(self._node, LEASE_MS)
-            if granted.ok:
+            leased = await self.queue.lease(self.node, self._id, LEASE_MS)
+            if leased.granted:
                 return
+            if leased.holder is not None and is_dead(leased.holder):
+                await self.queue.unlease(self.node, leased.holder)
+                continue
             if not waiting:
-                _log.info("another worker holds the node; standing by", node=self._node)
+                _log.info("another worker holds the node; standing by", node=self.node)
                 waiting = True
             await asyncio.sleep(LEASE_EVERY_S / 4)
 
@@ -177,15 +214,15 @@ class Worker:
             if late_ms > LEASE_MS - LEASE_MARGIN_MS:
                 await self._step_back(f"frozen for {late_ms:.0f} ms")
             try:
-                granted = await self.queue.lease(self._node, LEASE_MS)
-            except QueueUnavailable:
+                leased = await self.queue.lease(self.node, self._id, LEASE_MS)
+            except QueueError:
                 continue
             renewed = time.monotonic()
-            if not granted.ok:
+            if not leased.granted:
                 await self._step_back("another worker took the node")
 
     async def _step_back(self, why: str) -> None:
-        _log.warning("stepping back from the node", node=self._node, reason=why)
+        _log.warning("stepping back from the node", node=self.node, reason=why)
         self.abandon()
         await self._ari.disconnect()
         await self._take_lease()
@@ -199,12 +236,17 @@ class Worker:
         self._tasks.cancel()
 
     async def _reap(self) -> None:
+        """End what is due; learn every live offer again, so that a lost reply strands nobody."""
         down = False
         while True:
             await asyncio.sleep(REAP_EVERY_S)
             try:
-                self.route(await self.queue.reap())
-            except QueueUnavailable as error:
+                reaped = await self.queue.reap()
+            except StateLost:
+                _log.error("the queue's state is lost; beginning anew")
+                self._tasks.start(self._rebuild())
+                await asyncio.sleep(LEASE_EVERY_S)
+            except QueueError as error:
                 if not down:
                     _log.error("the queue cannot be reached", reason=str(error))
                 down = True
@@ -212,12 +254,16 @@ class Worker:
                 if down:
                     _log.info("the queue is back")
                 down = False
+                self.route(reaped)
+                for offer in reaped.live:
+                    self._tell(offer)
 
-    async def _hear_offers(self) -> None:
-        async for offer in self.queue.offers_elsewhere(self._node):
-            if actor := self._actors.get(CallId(offer.call)):
-                if not actor.knows(offer.token):
-                    actor.put(ev.OfferMade(offer.token, offer.agent))
+    async def _rebuild(self) -> None:
+        """Bring agents and calls into a new epoch."""
+        await self._found()
+        await self._take_lease()
+        await self._ari.disconnect()
+        self._ari.resume()
 
     # -- the connection ----------------------------------------------------
 
@@ -226,28 +272,27 @@ class Worker:
         match state:
             case Connected():
                 self.connected = True
-                _log.info("connected to Asterisk", node=self._node)
+                _log.info("connected to Asterisk", node=self.node)
             case Disconnected(reason):
                 if self.connected:
-                    _log.error("lost Asterisk; reconnecting", node=self._node, reason=reason)
+                    _log.error("lost Asterisk; reconnecting", node=self.node, reason=reason)
                 self.connected = False
             case Replaced():
                 self.connected = False
-                _log.error("another worker connected under our name", node=self._node)
+                _log.error("another worker connected under our name", node=self.node)
                 self._tasks.start(self._step_back("replaced"))
 
     async def on_connect(self, ari: AriClient) -> None:
         """Compare Asterisk with Redis and repair, while new events are held back."""
         plan = self._plan
         started = time.monotonic()
-        await self.queue.configure(plan, ring_ms=plan.ring_timeout_ms)
         await self._read_presence(ari)
         channels, bridges = await ari.channels.list(), await ari.bridges.list()
         calls: dict[CallId, Call] = {}
-        for record in await self.queue.calls_of(self._node):
-            held = self._actors.get(CallId(record.call))
+        for record in await self.queue.calls_of(self.node):
+            held = self._actors.get(record.call)
             try:
-                calls[CallId(record.call)] = held.call if held else decode(record.snapshot)
+                calls[record.call] = held.call if held else decode(record.snapshot)
             except ValueError as error:
                 _log.error("a call's snapshot cannot be read", call=record.call, reason=str(error))
                 await self.queue.end(record.call, "left")
@@ -292,7 +337,7 @@ class Worker:
         }
         for agent in self._plan.agents.values():
             self.route(
-                await self.queue.presence(agent.id, agent.groups, self._node, present=agent.endpoint in online)
+                await self.queue.presence(agent.id, agent.groups, self.node, present=agent.endpoint in online)
             )
 
     # -- events ------------------------------------------------------------
@@ -375,8 +420,8 @@ class Worker:
     async def _tell_presence(self, agent_id: AgentId, *, present: bool) -> None:
         agent = self._plan.agents[agent_id]
         try:
-            self.route(await self.queue.presence(agent.id, agent.groups, self._node, present=present))
-        except QueueUnavailable as error:
+            self.route(await self.queue.presence(agent.id, agent.groups, self.node, present=present))
+        except QueueError as error:
             _log.warning("an agent's presence is not known to the queue", agent=agent.id, reason=str(error))
         except AriError as error:
             _log.warning("presence", reason=str(error))

@@ -218,7 +218,7 @@ INPUTS: st.SearchStrategy[ev.Input] = st.one_of(
     st.builds(ev.OfferMade, TOKENS, st.sampled_from([AgentId("alice"), AgentId("bob")])),
     st.builds(ev.OfferWithdrawn, TOKENS),
     st.builds(ev.AgentAnswered, TOKENS),
-    st.builds(ev.AgentFailed, TOKENS, st.sampled_from(["miss", "busy", "rejected", "gone"])),
+    st.builds(ev.AgentFailed, TOKENS, st.sampled_from(["miss", "busy", "failed", "gone"])),
     st.builds(ev.AgentLeft, TOKENS),
     st.builds(ev.Accepted, TOKENS),
     st.builds(ev.AcceptRefused, TOKENS),
