@@ -15,7 +15,9 @@ from ivr.ari import AriClient
 from ivr.ledger.store import Ledger
 from ivr.plan import load_or_raise
 from ivr.provision.secrets import Secrets
-from ivr.queueing import Queue
+from ivr.queueing.listener import OfferListener
+from ivr.queueing.model import NodeId
+from ivr.queueing.queue import Queue
 from ivr.telephony.metrics import Metrics
 from ivr.telephony.worker import EVENTS, Worker
 from ivr.web.health import serve_health
@@ -39,7 +41,7 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    plan = load_or_raise(settings.plan).plan
+    plan, _ = load_or_raise(settings.plan)
     secrets = Secrets.load_or_create(settings.secrets_file)
     metrics = Metrics()
     connection = redis.asyncio.from_url(settings.redis_url)
@@ -61,17 +63,20 @@ async def _serve(settings: Settings) -> None:
         on_connect=on_connect,
     )
     try:
-        async with Ledger(settings.ledger) as ledger, Queue(connection, plan.site, tuple(plan.topics)) as queue:
+        async with Ledger(settings.ledger) as ledger:
+            queue = Queue(connection, plan.site, tuple(plan.topics), node=NodeId(settings.node))
             worker = Worker(
                 ari=ari,
                 queue=queue,
+                listener=lambda node, tell, listening: OfferListener(connection, queue.keys, node, tell, listening),
                 ledger=ledger,
                 plan=plan,
                 node=settings.node,
                 app=settings.app,
                 sounds=settings.sounds,
-                ref_key=secrets.ref_key,
+                ref_key=secrets.caller_key,
                 metrics=metrics,
+                wrap_ms=settings.wrap_ms,
             )
 
             def ready() -> dict[str, bool]:

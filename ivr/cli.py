@@ -95,7 +95,7 @@ def replay(recording: Path, plan: PlanFolder = None) -> None:
 
     table = Table("ms", "input", "state", "effects")
     first: int | None = None
-    for now, happened, call, effects in run_again(recording, load_or_raise(plan or Settings().plan).plan):
+    for now, happened, call, effects in run_again(recording, load_or_raise(plan or Settings().plan)[0]):
         first = now if first is None else first
         table.add_row(
             str(now - first), str(happened), type(call.phase).__name__, "\n".join(str(effect) for effect in effects)
@@ -122,12 +122,12 @@ def asterisk_render(
 ) -> None:
     """Write Asterisk's configuration: asterisk-config/ with the plan's numbers and agents."""
     from ivr.plan import load_or_raise  # noqa: PLC0415
-    from ivr.provision.render import options_of, render, reload_commands  # noqa: PLC0415
+    from ivr.provision.render import reload_of, render  # noqa: PLC0415
     from ivr.provision.secrets import Secrets  # noqa: PLC0415
 
     settings = Settings()
     secrets = Secrets.load_or_create(settings.secrets_file)
-    changed = render(load_or_raise(settings.plan).plan, secrets, options_of(settings), out)
+    changed = render(load_or_raise(settings.plan)[0], secrets, options_of(settings), out)
     for path in changed:
         _out.print(f"written {path}", highlight=False)
     if commands := reload_commands(changed):
@@ -145,7 +145,7 @@ def agents_credentials(plan: PlanFolder = None) -> None:
     settings = Settings()
     secrets = Secrets.load_or_create(settings.secrets_file)
     table = Table("agent", "user", "password", "groups")
-    for agent in load_or_raise(plan or settings.plan).plan.agents.values():
+    for agent in load_or_raise(plan or settings.plan)[0].agents.values():
         table.add_row(agent.name, agent.endpoint, secrets.agent_password(agent.id), ", ".join(agent.groups))
     _out.print(table)
 

@@ -22,11 +22,11 @@ from ivr.telephony.ids import offer_number
 from ivr.telephony.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ivr.core.caller import CallId
     from ivr.core.plan import Plan
-    from ivr.queueing.model import NodeId, Moves
+    from ivr.queueing.model import Moves, NodeId
     from ivr.queueing.queue import Queue
     from ivr.telephony.line import Line
 
@@ -159,7 +159,7 @@ class CallActor:
         for effect in rest:
             await self._carry_out(effect)
 
-    async def _write(self, effects: list[fx.Effect]) -> None:
+    async def _write(self, effects: Sequence[fx.Effect]) -> None:
         """Send to Redis, in order, what the queue must know; the first write carries the snapshot."""
         snapshot = encode(self.call) if durable(self.call) != self._saved else None
         queue, node = self._desk.queue, self._desk.node
@@ -180,6 +180,8 @@ class CallActor:
         queue, desk, key = self._desk.queue, self._desk, self.id
         match effect:
             case fx.JoinQueue(topic, priority):
+                if self._watchdog is None:
+                    self._renew_watchdog()
                 joined = await queue.join(
                     key, desk.node, topic, self.call.arrival, klass=int(priority), snapshot=snapshot
                 )
@@ -202,7 +204,7 @@ class CallActor:
                 return False
         return True
 
-    async def _carry_out(self, effect: fx.Effect) -> None:  # noqa: C901, PLR0912 - one arm per effect: a table
+    async def _carry_out(self, effect: fx.Effect) -> None:
         line = self._line
         match effect:
             case fx.Answer():

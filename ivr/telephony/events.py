@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ivr.ari.events import ContactStatusChange, PeerStatusChange
+
 if TYPE_CHECKING:
     from ivr.ari import Event
     from ivr.core.inputs import AgentFailure
@@ -25,8 +27,10 @@ def leg_failure(cause: int) -> AgentFailure:
 
 def presence_of(event: Event) -> tuple[str, bool] | None:
     """Return (endpoint, present) of a contact or peer event, None when it says neither."""
-    endpoint = event.body().get("endpoint", {})
-    state = endpoint.get("state")
-    if endpoint.get("technology") != "PJSIP" or state not in {"online", "offline"}:
+    said = event.decode()
+    if not isinstance(said, ContactStatusChange | PeerStatusChange):
         return None
-    return str(endpoint["resource"]), state == "online"
+    endpoint = said.endpoint
+    if endpoint.technology != "PJSIP" or endpoint.state not in {"online", "offline"}:
+        return None
+    return endpoint.resource, endpoint.state == "online"

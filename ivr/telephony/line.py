@@ -7,7 +7,7 @@ next is it told, by the callback of the method.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ivr.telephony.ids import OwnId, offer_number, recording_name
 
@@ -56,7 +56,7 @@ class Line:
 
     def play(self, serial: int, prompts: Sequence[PromptId], refused: Callable[[], None]) -> None:
         """Play prompts to the caller, one after the other."""
-        media = ",".join(f"sound:{self._sounds}/{prompt}" for prompt in prompts)
+        media = [f"sound:{self._sounds}/{prompt}" for prompt in prompts]
         reply = self._ari.channels.playWithId(
             channelId=self._call, playbackId=str(OwnId("pb", self._call, serial)), media=media, lane=self._call
         )
@@ -136,9 +136,5 @@ class Line:
         _when_refused(self._ari.channels.hangup(channelId=self._call, lane=self._call), refused)
 
 
-def _when_refused(reply: Reply, tell: Callable[[], None]) -> None:
-    def done(ended: Reply) -> None:
-        if ended.exception() is not None:
-            tell()
-
-    reply.add_done_callback(done)
+def _when_refused(reply: Reply[Any], tell: Callable[[], None]) -> None:
+    reply.add_done_callback(lambda ended: tell() if ended.exception() is not None else None)

@@ -5,18 +5,20 @@ Pure: `compare` takes the channels, the bridges and the records, and returns the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Final
 
 from ivr.core.caller import CallId
 from ivr.core.inputs import Adopted, LegState
 from ivr.core.state import Call, Offer, Recording
 from ivr.telephony.ids import OwnId, offer_number, parse
 
-UP = "Up"
-FieldsOf = Mapping[str, Any]
-Kind = Literal["adopt", "new", "close", "drop_leg", "destroy_bridge"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ivr.ari.models import Bridge, Channel
+
+UP: Final = "Up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +35,21 @@ class Repairs:
     """What to do so that every channel has its call and every call its channel."""
 
     adopt: list[Adoption] = field(default_factory=list)
-    new: list[FieldsOf] = field(default_factory=list)
+    new: list[Channel] = field(default_factory=list)
     close: list[CallId] = field(default_factory=list)
     legs: list[str] = field(default_factory=list)
     bridges: list[str] = field(default_factory=list)
 
 
-def in_application(channel: FieldsOf, app: str) -> bool:
+def in_application(channel: Channel, app: str) -> bool:
     """Return whether the channel runs our Stasis application now."""
-    where = channel.get("dialplan", {})
-    return where.get("app_name") == "Stasis" and str(where.get("app_data", "")).split(",")[0] == app
+    where = channel.dialplan
+    return where.app_name == "Stasis" and where.app_data.split(",")[0] == app
 
 
-def compare(
-    channels: Sequence[FieldsOf], bridges: Sequence[FieldsOf], calls: Mapping[CallId, Call], app: str
-) -> Repairs:
+def compare(channels: Sequence[Channel], bridges: Sequence[Bridge], calls: Mapping[CallId, Call], app: str) -> Repairs:
     """Return the repairs for one node: `channels` and `bridges` as ARI lists them, `calls` from Redis."""
-    by_id = {str(channel["id"]): channel for channel in channels}
+    by_id = {channel.id: channel for channel in channels}
     repairs = Repairs()
     kept_legs: set[str] = set()
     kept_bridges: set[str] = set()
@@ -72,15 +72,13 @@ def compare(
         elif own.kind == "leg" and name not in kept_legs:
             repairs.legs.append(name)
     for bridge in bridges:
-        own = parse(str(bridge["id"]))
+        own = parse(bridge.id)
         if own is not None and str(own) not in kept_bridges:
             repairs.bridges.append(str(own))
     return repairs
 
 
-def _facts(
-    call: Call, channels: Mapping[str, FieldsOf], bridges: Sequence[FieldsOf]
-) -> tuple[LegState, bool, int | None]:
+def _facts(call: Call, channels: Mapping[str, Channel], bridges: Sequence[Bridge]) -> tuple[LegState, bool, int | None]:
     offer: Offer | None = getattr(call.phase, "offer", None)
     if offer is None:
         return "none", False, None
@@ -90,5 +88,5 @@ def _facts(
     if leg is None:
         return "none", False, None
     bridge_id = str(OwnId("br", call.id, n))
-    members = next((set(bridge["channels"]) for bridge in bridges if bridge["id"] == bridge_id), set[str]())
-    return ("up" if leg["state"] == UP else "ringing"), {str(call.id), leg_id} <= members, n
+    members = next((set(bridge.channels) for bridge in bridges if bridge.id == bridge_id), set[str]())
+    return ("up" if leg.state == UP else "ringing"), {str(call.id), leg_id} <= members, n

@@ -11,35 +11,36 @@ import asyncio
 import contextlib
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ivr import log
-from ivr.ari import AriError, Connected, Disconnected, Event, Replaced
+from ivr.ari import AriError, Connected, Disconnected, Replaced
+from ivr.ari import events as ari_events
 from ivr.core import inputs as ev
 from ivr.core.caller import CallId
 from ivr.core.state import Call, decode
 from ivr.ledger.store import File, due
 from ivr.queueing.errors import QueueError, StateLost
-from ivr.queueing.listener import OfferListener
 from ivr.queueing.model import Epoch, NodeId, Offer, Routing, Withdrawn, WorkerId
 from ivr.telephony.actor import CallActor
 from ivr.telephony.callers import identify
-from ivr.telephony.liveness import is_dead, own_name
 from ivr.telephony.events import leg_failure, presence_of
 from ivr.telephony.ids import OwnId, parse, recording_name
 from ivr.telephony.line import Line
+from ivr.telephony.liveness import is_dead, own_name
 from ivr.telephony.recorder import Recorder
 from ivr.telephony.resync import compare
 from ivr.telephony.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from ivr.ari import AriClient
+    from ivr.ari import AnyEvent, AriClient, Event, State
     from ivr.core import effects as fx
     from ivr.core.plan import AgentId, Plan
     from ivr.ledger.store import Ledger
+    from ivr.queueing.listener import OfferListener
     from ivr.queueing.model import Moves
     from ivr.queueing.queue import Queue
     from ivr.telephony.metrics import Metrics
@@ -224,7 +225,7 @@ class Worker:
     async def _step_back(self, why: str) -> None:
         _log.warning("stepping back from the node", node=self.node, reason=why)
         self.abandon()
-        await self._ari.disconnect()
+        self._ari.suspend(why)
         await self._take_lease()
         self._ari.resume()
 
@@ -262,12 +263,12 @@ class Worker:
         """Bring agents and calls into a new epoch."""
         await self._found()
         await self._take_lease()
-        await self._ari.disconnect()
+        self._ari.suspend("the queue's state was lost")
         self._ari.resume()
 
     # -- the connection ----------------------------------------------------
 
-    def on_state(self, state: Connected | Disconnected | Replaced) -> None:
+    def on_state(self, state: State) -> None:
         """Take note of the ARI connection; logged once when it goes and once when it is back."""
         match state:
             case Connected():
@@ -284,7 +285,6 @@ class Worker:
 
     async def on_connect(self, ari: AriClient) -> None:
         """Compare Asterisk with Redis and repair, while new events are held back."""
-        plan = self._plan
         started = time.monotonic()
         await self._read_presence(ari)
         channels, bridges = await ari.channels.list(), await ari.bridges.list()
@@ -314,8 +314,7 @@ class Worker:
                 actor.adopt_leg(adoption.offer, up=adoption.facts.leg == "up", bridged=adoption.facts.bridged)
             actor.put(adoption.facts)
         for channel in repairs.new:
-            args = str(channel["dialplan"]["app_data"]).split(",")[1:]
-            self._arrived(str(channel["id"]), args)
+            self._arrived(channel.id, channel.dialplan.app_data.split(",")[1:])
         if calls or repairs.new or repairs.legs or repairs.bridges:
             _log.info(
                 "adopted what Asterisk held",
@@ -331,32 +330,23 @@ class Worker:
         sources = ",".join(f"endpoint:PJSIP/{agent.endpoint}" for agent in self._plan.agents.values())
         await ari.applications.subscribe(applicationName=self._app, eventSource=sources)
         online = {
-            str(endpoint["resource"])
-            for endpoint in await ari.endpoints.listByTech(tech="PJSIP")
-            if endpoint["state"] == "online"
+            endpoint.resource for endpoint in await ari.endpoints.listByTech(tech="PJSIP") if endpoint.state == "online"
         }
         for agent in self._plan.agents.values():
-            self.route(
-                await self.queue.presence(agent.id, agent.groups, self.node, present=agent.endpoint in online)
-            )
+            self.route(await self.queue.presence(agent.id, agent.groups, self.node, present=agent.endpoint in online))
 
     # -- events ------------------------------------------------------------
 
     def on_event(self, event: Event) -> None:
         """Route one event; never awaits."""
         match event.type:
-            case "ChannelDtmfReceived":
-                if actor := self._actors.get(CallId(event.channel_id)):
-                    actor.put(ev.Digit(event.digit))
             case "PlaybackFinished":
                 self._to_owner(event.playback_id, lambda own: ev.PromptDone(own.n))
-            case "StasisStart":
-                self._arrived(event.channel_id, event.args)
             case "StasisEnd":
-                if actor := self._actors.get(CallId(event.channel_id)):
+                if actor := self._actor(event):
                     actor.put(ev.HungUp())
-            case "ChannelDestroyed":
-                self._destroyed(event)
+            case "ChannelDtmfReceived" | "StasisStart" | "ChannelDestroyed":
+                self._channel_event(event.decode())
             case "RecordingFinished" | "RecordingFailed":
                 self._recorded(event)
             case "ContactStatusChange" | "PeerStatusChange":
@@ -364,12 +354,27 @@ class Worker:
             case _:
                 pass
 
-    def _to_owner(self, text: str, happened: Callable[[OwnId], ev.Input]) -> None:
-        own = parse(text)
+    def _channel_event(self, event: AnyEvent) -> None:
+        match event:
+            case ari_events.ChannelDtmfReceived():
+                if actor := self._actors.get(CallId(event.channel.id)):
+                    actor.put(ev.Digit(event.digit))
+            case ari_events.StasisStart():
+                self._arrived(event.channel.id, event.args)
+            case ari_events.ChannelDestroyed():
+                self._destroyed(event.channel.id, event.cause)
+            case _:
+                pass
+
+    def _actor(self, event: Event) -> CallActor | None:
+        return self._actors.get(CallId(event.channel_id or ""))
+
+    def _to_owner(self, text: str | None, happened: Callable[[OwnId], ev.Input]) -> None:
+        own = parse(text or "")
         if own is not None and (actor := self._actors.get(own.call)):
             actor.put(happened(own))
 
-    def _arrived(self, channel: str, args: list[str]) -> None:
+    def _arrived(self, channel: str, args: Sequence[str]) -> None:
         own = parse(channel)
         if own is not None:
             actor = self._actors.get(own.call)
@@ -394,16 +399,16 @@ class Worker:
         self._tasks.start(actor.run())
         return actor
 
-    def _destroyed(self, event: Event) -> None:
-        own = parse(event.channel_id)
+    def _destroyed(self, channel: str, cause: int) -> None:
+        own = parse(channel)
         if own is None:
-            if actor := self._actors.get(CallId(event.channel_id)):
+            if actor := self._actors.get(CallId(channel)):
                 actor.put(ev.HungUp())
         elif own.kind == "leg" and (actor := self._actors.get(own.call)):
-            actor.leg_gone(own.n, leg_failure(event.cause))
+            actor.leg_gone(own.n, leg_failure(cause))
 
     def _recorded(self, event: Event) -> None:
-        _, _, rest = event.recording_name.partition("/")
+        _, _, rest = (event.recording or "").partition("/")
         call, _, serial = rest.rpartition(".")
         if actor := self._actors.get(CallId(call)):
             actor.put(ev.RecordingDone(int(serial), kept=event.type == "RecordingFinished"))

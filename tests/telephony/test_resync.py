@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from ivr.ari.models import Bridge, CallerID, Channel, DialplanCEP
 from ivr.core.caller import Caller, CallerRef, CallId
 from ivr.core.plan import AgentId, TopicId
 from ivr.core.state import Call, Offer, Phase, Talking, Waiting
@@ -18,8 +17,16 @@ TOPIC = TopicId("etat-civil")
 OFFER = Offer("e:7", AgentId("alice"))
 
 
-def channel(name: str, state: str = "Up", app: str = APP) -> dict[str, Any]:
-    return {"id": name, "state": state, "dialplan": {"app_name": "Stasis", "app_data": f"{app},caller,0536490000"}}
+NOBODY = CallerID(name="", number="")
+
+
+def channel(name: str, state: str = "Up", app: str = APP, runs: str = "Stasis") -> Channel:
+    where = DialplanCEP(context="x", exten="s", priority=1, app_name=runs, app_data=f"{app},caller,0536490000")
+    return Channel(id=name, name=name, state=state, caller=NOBODY, connected=NOBODY, dialplan=where, creationtime="")
+
+
+def bridge(name: str, *channels: str) -> Bridge:
+    return Bridge(id=name, technology="", bridge_type="", name="", channels=channels, creationtime="")
 
 
 def call(name: str, phase: Phase) -> Call:
@@ -37,7 +44,7 @@ def test_a_waiting_call_is_adopted() -> None:
 def test_a_talk_is_seen_in_its_bridge() -> None:
     talk = call("a-1.1", Talking(TOPIC, OFFER, 1))
     channels = [channel("a-1.1"), channel("leg.a-1.1.7")]
-    bridges = [{"id": "br.a-1.1.7", "channels": ["a-1.1", "leg.a-1.1.7"]}]
+    bridges = [bridge("br.a-1.1.7", "a-1.1", "leg.a-1.1.7")]
     repairs = compare(channels, bridges, {talk.id: talk}, APP)
     assert repairs.adopt[0].facts.bridged
     assert repairs.adopt[0].facts.leg == "up"
@@ -55,20 +62,20 @@ def test_a_ringing_leg_is_kept_with_its_call() -> None:
 def test_a_channel_without_a_call_is_new_and_a_call_without_a_channel_is_closed() -> None:
     gone = call("a-1.1", Waiting(TOPIC, 1))
     repairs = compare([channel("a-1.2")], [], {gone.id: gone}, APP)
-    assert [new["id"] for new in repairs.new] == ["a-1.2"]
+    assert [new.id for new in repairs.new] == ["a-1.2"]
     assert repairs.close == ["a-1.1"]
 
 
 def test_a_caller_whom_the_fallback_holds_is_not_ours() -> None:
     held = call("a-1.1", Waiting(TOPIC, 1))
-    elsewhere = {"id": "a-1.1", "state": "Up", "dialplan": {"app_name": "Dial", "app_data": "PJSIP/agent-x,20"}}
+    elsewhere = channel("a-1.1", runs="Dial")
     repairs = compare([elsewhere], [], {held.id: held}, APP)
     assert repairs.close == ["a-1.1"]
     assert not repairs.new
 
 
 def test_legs_and_bridges_that_belong_to_nothing_are_ended() -> None:
-    bridges = [{"id": "br.a-9.9.1", "channels": []}, {"id": "somebody-elses", "channels": []}]
+    bridges = [bridge("br.a-9.9.1"), bridge("somebody-elses")]
     repairs = compare([channel("leg.a-9.9.1"), channel("x", app="other")], bridges, {}, APP)
     assert repairs.legs == ["leg.a-9.9.1"]
     assert repairs.bridges == ["br.a-9.9.1"]
