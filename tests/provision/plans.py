@@ -1,0 +1,58 @@
+"""A small call plan made by hand: two desk agents, one specialist."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ivr.core.plan import (
+    Agent,
+    AgentId,
+    Announcements,
+    Group,
+    GroupId,
+    Menu,
+    MenuId,
+    Plan,
+    PromptId,
+    SiteId,
+    Topic,
+    TopicId,
+    ToTopic,
+)
+
+FALLBACK = "fallback"
+MESSAGE = "fallback_message"
+KEPT = "fallback_kept"
+ANNOUNCEMENTS = (
+    *("greeting", "invalid", "no_input", "to_human", "queued", "patience", "unstaffed", "leave_message"),
+    *("message_kept", "goodbye", FALLBACK, MESSAGE, KEPT),
+)
+
+
+def small_plan(**changes: Any) -> Plan:
+    """Return a valid plan, with some of its fields replaced."""
+    desk, roads = GroupId("accueil"), GroupId("voirie")
+    names = {"lucie": ("Lucie Martin", desk), "omar": ("Omar Benali", desk), "zoe": ("Zoé Petit", roads)}
+    agents = {AgentId(key): Agent(AgentId(key), name, (group,)) for key, (name, group) in names.items()}
+    members = {group: tuple(key for key, agent in agents.items() if group in agent.groups) for group in (desk, roads)}
+    root, general, works = MenuId("racine"), TopicId("accueil"), TopicId("voirie")
+    said = {name: PromptId(name) for name in ANNOUNCEMENTS}
+    menu = Menu(root, PromptId("menu"), PromptId("menu_court"), {"1": ToTopic(works)})
+    plan = Plan(
+        site=SiteId("essai"),
+        version="1",
+        name="Mairie d'essai",
+        language="fr",
+        numbers=("+33536490000",),
+        root=root,
+        menus={root: menu},
+        topics={general: Topic(general, "Accueil", (desk,)), works: Topic(works, "Voirie", (roads,))},
+        groups={group: Group(group, group, members[group]) for group in (desk, roads)},
+        agents=agents,
+        general=general,
+        announcements=Announcements(**said),
+        prompts=frozenset({*said.values(), menu.prompt, menu.short_prompt}),
+        message_max_ms=10_000,
+    )
+    return replace(plan, **changes)
