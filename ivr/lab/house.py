@@ -32,9 +32,7 @@ CALLER: Final = "+33639980001"
 class House:
     """Everything runs inside `async with`; nothing is left after it. `stack`, `worker` are there to be troubled."""
 
-    def __init__(
-        self, plan: Plan, plan_dir: Path, prompts_dir: Path, env: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, plan_dir: Path, prompts_dir: Path, env: Mapping[str, str] | None = None) -> None:
         self.plan = plan
         self.prompts_dir = prompts_dir
         self._env = {"IVR_PLAN": str(plan_dir.absolute()), "IVR_LOG_LEVEL": "info", **(env or {})}
@@ -91,7 +89,7 @@ class House:
     async def state(self) -> Dump:
         """Read everything that the queue holds."""
         if self.queue.epoch is None:
-            found = await self._redis.hget(self.queue.keys.site_hash, "epoch")
+            found = await self._redis.hget(self.queue.keys.name("site"), "epoch")
             self.queue.epoch = found.decode()
         return await self.queue.dump()
 
