@@ -1,0 +1,318 @@
+"""The rules that no single file can keep: what leads where, who answers, what is said.
+
+Each rule takes a draft and yields faults; a rule looks only at what could be read, so
+that one fault is told once. Errors keep a plan from being served; warnings do not.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from ivr.plan.compile import leading_to, parents, spoken
+from ivr.plan.draft import RECORDED
+from ivr.plan.faults import Severity, fault, warning
+from ivr.plan.fields import is_premium, slug_of
+from ivr.plan.shape import hints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ivr.plan.draft import Draft
+    from ivr.plan.faults import Fault, Place
+    from ivr.plan.models import MenuFile
+
+MAX_OPTIONS: Final = 5
+MAX_LEVELS: Final = 3
+MAX_LISTENING_S: Final = 40
+CHARACTERS_PER_S: Final = 14
+"""How fast a prompt is read: measured on French prompts, pauses included."""
+BUILT_IN: Final = re.compile(r"^(?:nombre-\d+(?:-f)?|minutes?)$")
+"""Prompts that the product brings; a site may word them anew."""
+
+_SPOKEN_KEY: Final = re.compile(r"\btape[zr] (?:sur )?(?:la touche )?(?:le )?([0-9])\b", re.IGNORECASE)
+_UNSPEAKABLE: Final = re.compile(r"[<>{}\[\]|\\^`~_#*@=]")
+_HASH_KEY: Final = re.compile(r"^\s*#\s*:\s*\S")
+_KINDS: Final = {
+    "menu.yaml": ("Le menu", "menu"),
+    "topics.yaml": ("Le motif", "topic"),
+    "groups.yaml": ("L'équipe", "group"),
+    "prompts.yaml": ("Le message", "prompt"),
+}
+
+
+def check(draft: Draft) -> list[Fault]:
+    """Return what every rule finds in a draft."""
+    return [found for rule in RULES for found in rule(draft)]
+
+
+def dangling(draft: Draft) -> Iterator[Fault]:
+    """Every id that is named exists."""
+    for file, value, place in _references(draft):
+        known = _known(draft, file)
+        if known is None or value in known:
+            continue
+        kind_fr, kind_en = _KINDS[file]
+        near = hints(value, known)
+        yield fault("unknown-reference", place, kind_fr=kind_fr, kind_en=kind_en, value=value, file=file, **near)
+
+
+def _known(draft: Draft, file: str) -> frozenset[str] | None:
+    """Return the ids of a file, and those that its ill-formed ids are told to become."""
+    declared = draft.declared(file)
+    return None if declared is None else declared | frozenset(map(slug_of, declared))
+
+
+def _trusted(draft: Draft, file: str) -> bool:
+    """Tell whether what is not named can be called unused: nothing else is at fault about these ids."""
+    known = _known(draft, file)
+    return known is not None and all(value in known for other, value, _ in _references(draft) if other == file)
+
+
+def _references(draft: Draft) -> Iterator[tuple[str, str, Place]]:
+    if draft.site is not None:
+        source = draft.sources["site.yaml"]
+        yield "topics.yaml", draft.site.general, source.value(("general",))
+        for name, prompt in draft.site.announcements:
+            yield "prompts.yaml", prompt, source.value(("announcements", name))
+    if draft.menu is not None:
+        source = draft.sources["menu.yaml"]
+        yield "menu.yaml", draft.menu.root, source.value(("root",))
+        for name, entry in draft.menu.menus.items():
+            for field in ("prompt", "short_prompt"):
+                if prompt := getattr(entry, field):
+                    yield "prompts.yaml", prompt, source.value(("menus", name, field))
+            if entry.parent:
+                yield "menu.yaml", entry.parent, source.value(("menus", name, "parent"))
+            for key, option in entry.options.items():
+                for field, file in _OPTION_FILES.items():
+                    if target := getattr(option, field):
+                        yield file, target, source.value(("menus", name, "options", key, field))
+    for file, entries in _grouped(draft):
+        source = draft.sources[file]
+        section = file.removesuffix(".yaml")
+        for name, groups in entries:
+            for index, group in enumerate(groups):
+                yield "groups.yaml", group, source.value((section, name, "groups", index))
+
+
+_OPTION_FILES: Final = {"topic": "topics.yaml", "menu": "menu.yaml", "information": "prompts.yaml"}
+
+
+def _grouped(draft: Draft) -> Iterator[tuple[str, list[tuple[str, tuple[str, ...]]]]]:
+    if draft.topics is not None:
+        yield "topics.yaml", [(name, entry.groups) for name, entry in draft.topics.topics.items()]
+    if draft.agents is not None:
+        yield "agents.yaml", [(name, entry.groups) for name, entry in draft.agents.agents.items()]
+
+
+def listed_twice(draft: Draft) -> Iterator[Fault]:
+    """A group is named once in a list; a number stands once in the site."""
+    for file, entries in _grouped(draft):
+        for name, groups in entries:
+            for index, group in enumerate(groups):
+                if group in groups[:index]:
+                    place = draft.sources[file].value((file.removesuffix(".yaml"), name, "groups", index))
+                    yield warning("listed-twice", place, value=group)
+    seen: set[str] = set()
+    for number, place in _numbers(draft):
+        if number in seen:
+            yield fault("number-twice", place, number=number)
+        seen.add(number)
+
+
+def _numbers(draft: Draft) -> Iterator[tuple[str, Place]]:
+    if draft.site is None:
+        return
+    for field in ("numbers", "relays"):
+        for index, number in enumerate(getattr(draft.site, field)):
+            yield number, draft.sources["site.yaml"].value((field, index))
+
+
+def numbers(draft: Draft) -> Iterator[Fault]:
+    """No caller pays a premium; deaf callers' relays are known."""
+    for number, place in _numbers(draft):
+        if is_premium(number):
+            yield warning("premium-number", place, number=number)
+    if draft.site is not None and not draft.site.relays and "site.yaml" in draft.whole:
+        yield warning("no-relay", draft.sources["site.yaml"].key(("relays",)))
+
+
+def tree(draft: Draft) -> Iterator[Fault]:
+    """Every menu is reached, has options and leads back to the first."""
+    menu = draft.menu
+    if menu is None or menu.root not in menu.menus:
+        return
+    source, whole = draft.sources["menu.yaml"], "menu.yaml" in draft.whole
+    depths, above, leading = _depths(menu), parents(menu), leading_to(menu)
+    if menu.menus[menu.root].parent:
+        yield fault("root-parent", source.key(("menus", menu.root, "parent")))
+    for name, entry in menu.menus.items():
+        at = source.key(("menus", name))
+        if name not in depths:
+            if whole:
+                yield fault("unreachable-menu", at, menu=name)
+        elif name != menu.root and not above.get(name):
+            lead = leading.get(name, [])
+            if lead:
+                yield fault("parent-unclear", at, menu=name, menus=", ".join(lead), first=lead[0])
+        elif name != menu.root and not _climbs(name, above, menu.root):
+            yield fault("parent-loop", source.value(("menus", name, "parent")), menu=name, root=menu.root)
+        if not entry.options and whole:
+            yield fault("no-options", source.key(("menus", name, "options")), menu=name)
+
+
+def _climbs(name: str, above: Mapping[str, str], root: str) -> bool:
+    """Tell whether parent after parent leads from a menu to the root."""
+    seen: set[str] = set()
+    while name != root:
+        if name in seen or name not in above:
+            return name not in seen  # a parent that does not exist is told elsewhere
+        seen.add(name)
+        name = above[name]
+    return True
+
+
+def _depths(menu: MenuFile) -> dict[str, int]:
+    """Return the level of every menu that callers can reach, the root being 1."""
+    depths, line = {menu.root: 1}, [menu.root]
+    for name in line:
+        for option in menu.menus[name].options.values():
+            if option.menu and option.menu in menu.menus and option.menu not in depths:
+                depths[option.menu] = depths[name] + 1
+                line.append(option.menu)
+    return depths
+
+
+def limits(draft: Draft) -> Iterator[Fault]:
+    """Menus stay short enough to be remembered: options, levels, seconds before a person."""
+    menu = draft.menu
+    if menu is None or menu.root not in menu.menus:
+        return
+    source = draft.sources["menu.yaml"]
+    depths = _depths(menu)
+    for name, entry in menu.menus.items():
+        at = source.key(("menus", name))
+        if len(entry.options) > MAX_OPTIONS:
+            yield warning("too-many-options", at, menu=name, count=len(entry.options))
+        if depths.get(name, 0) > MAX_LEVELS:
+            yield warning("too-many-levels", at, menu=name, depth=depths[name])
+    yield from _listening(draft, menu)
+
+
+def _listening(draft: Draft, menu: MenuFile) -> Iterator[Fault]:
+    texts = _texts(draft)
+    greeting = draft.site.announcements.greeting if draft.site is not None else ""
+    heard = {menu.root: len(texts.get(greeting, ""))}
+    line = [menu.root]
+    for name in line:
+        heard[name] += len(texts.get(menu.menus[name].prompt, ""))
+        for key, option in menu.menus[name].options.items():
+            if option.menu and option.menu in menu.menus and option.menu not in heard:
+                heard[option.menu] = heard[name]
+                line.append(option.menu)
+            seconds = heard[name] // CHARACTERS_PER_S
+            if option.topic and seconds > MAX_LISTENING_S:
+                place = draft.sources["menu.yaml"].key(("menus", name, "options", key))
+                yield warning("too-long-before-human", place, topic=option.topic, seconds=seconds)
+
+
+def _texts(draft: Draft) -> dict[str, str]:
+    """Return the texts in the site's own language."""
+    if draft.prompts is None:
+        return {}
+    language = draft.site.language if draft.site is not None else "fr"
+    found = {name: spoken(entry, language).get(language) for name, entry in draft.prompts.prompts.items()}
+    return {name: text for name, text in found.items() if text}
+
+
+def spoken_keys(draft: Draft) -> Iterator[Fault]:
+    """What a French menu says and what its keys do agree."""
+    if draft.menu is None or draft.prompts is None or "menu.yaml" not in draft.whole:
+        return
+    if draft.site is None or draft.site.language != "fr":
+        return
+    texts, prompts = _texts(draft), draft.sources["prompts.yaml"]
+    for name, entry in draft.menu.menus.items():
+        text = texts.get(entry.prompt)
+        if text is None:
+            continue
+        said = set(_SPOKEN_KEY.findall(text))
+        for key in sorted(said - set(entry.options) - {"0"}):
+            yield warning("spoken-key-missing", prompts.key(("prompts", entry.prompt)), key=key, menu=name)
+        for key in sorted(set(entry.options) - said):
+            place = draft.sources["menu.yaml"].key(("menus", name, "options", key))
+            yield warning("key-not-spoken", place, key=key, menu=name, prompt=entry.prompt)
+
+
+def people(draft: Draft) -> Iterator[Fault]:
+    """Every group has agents and a use; every topic is asked for by some option."""
+    whole = draft.whole if _trusted(draft, "groups.yaml") else frozenset[str]()
+    if draft.groups is not None and draft.agents is not None and "agents.yaml" in whole:
+        staffed = {group for agent in draft.agents.agents.values() for group in agent.groups}
+        for name in draft.groups.groups:
+            if name not in staffed:
+                yield fault("group-without-agents", draft.sources["groups.yaml"].key(("groups", name)), group=name)
+    if draft.groups is not None and draft.topics is not None and "topics.yaml" in whole:
+        used = {group for topic in draft.topics.topics.values() for group in topic.groups}
+        for name in draft.groups.groups:
+            if name not in used:
+                place = draft.sources["groups.yaml"].key(("groups", name))
+                yield warning("group-without-topic", place, group=name)
+    whole = draft.whole if _trusted(draft, "topics.yaml") else frozenset[str]()
+    if draft.topics is not None and draft.menu is not None and {"menu.yaml", "site.yaml"} <= whole:
+        asked = {option.topic for menu in draft.menu.menus.values() for option in menu.options.values()}
+        general = draft.site.general if draft.site is not None else None
+        for name in draft.topics.topics:
+            if name not in asked and name != general:
+                place = draft.sources["topics.yaml"].key(("topics", name))
+                yield warning("topic-without-option", place, topic=name)
+
+
+def prompts(draft: Draft) -> Iterator[Fault]:
+    """Every prompt can be spoken and is used."""
+    if draft.prompts is None or draft.site is None:
+        return
+    source, language = draft.sources["prompts.yaml"], draft.site.language
+    used = {value for file, value, _ in _references(draft) if file == "prompts.yaml"}
+    all_known = {"menu.yaml", "site.yaml"} <= draft.whole and _trusted(draft, "prompts.yaml")
+    for name, entry in draft.prompts.prompts.items():
+        at = source.key(("prompts", name))
+        if entry.text is not None and getattr(entry, language) is not None:
+            yield fault("text-twice", at, language=language)
+        texts = spoken(entry, language)
+        if language not in texts and (language, name) not in draft.recordings:
+            recording = f"{RECORDED}/{language}/{name}.wav"
+            yield fault("no-prompt-text", at, prompt=name, language=language, recording=recording)
+        for text in texts.values():
+            if found := _UNSPEAKABLE.search(text):
+                yield warning("unspeakable", source.value(("prompts", name)), prompt=name, char=found.group())
+        if all_known and name not in used and not BUILT_IN.match(name):
+            yield warning("unused-prompt", at, prompt=name)
+
+
+def comments(draft: Draft) -> Iterator[Fault]:
+    """A key # that was not quoted is a comment: the admin meant an option."""
+    source = draft.sources.get("menu.yaml")
+    for index, line in enumerate(source.lines if source is not None else ()):
+        if source is not None and _HASH_KEY.match(line):
+            column = len(line) - len(line.lstrip())
+            yield warning("hash-comment", source.place(index, column))
+
+
+RULES: Final[tuple[Callable[[Draft], Iterable[Fault]], ...]] = (
+    dangling,
+    listed_twice,
+    numbers,
+    tree,
+    limits,
+    spoken_keys,
+    people,
+    prompts,
+    comments,
+)
+
+
+def has_errors(faults: Iterable[Fault]) -> bool:
+    """Tell whether a plan with these faults must not be served."""
+    return any(found.severity is Severity.ERROR for found in faults)

@@ -1,0 +1,157 @@
+"""A draft without errors as the core's plan: resolved, immutable, its version the hash of its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from ivr.core.plan import (
+    Agent,
+    AgentId,
+    Announcements,
+    Group,
+    GroupId,
+    Information,
+    Menu,
+    MenuId,
+    Option,
+    Plan,
+    PromptId,
+    SiteId,
+    ToMenu,
+    Topic,
+    TopicId,
+    ToTopic,
+)
+from ivr.plan.fields import DAY_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ivr.plan.draft import Draft
+    from ivr.plan.models import MenuFile, OptionEntry, PromptEntry
+
+VERSION_LENGTH = 16
+
+
+def compile_plan(draft: Draft) -> Plan:
+    """Return the plan of a draft in which `ivr.plan.check` found no error."""
+    site, menu, topics = draft.site, draft.menu, draft.topics
+    groups, agents, prompts = draft.groups, draft.agents, draft.prompts
+    assert site is not None  # noqa: S101 - the caller's promise: no error was found
+    assert menu is not None  # noqa: S101
+    assert topics is not None  # noqa: S101
+    assert groups is not None  # noqa: S101
+    assert agents is not None  # noqa: S101
+    assert prompts is not None  # noqa: S101
+    above = parents(menu)
+    said = site.announcements
+    return Plan(
+        site=SiteId(site.id),
+        version=version(draft),
+        name=site.name,
+        language=site.language,
+        numbers=site.numbers,
+        relays=frozenset(site.relays),
+        root=MenuId(menu.root),
+        menus={
+            MenuId(name): Menu(
+                id=MenuId(name),
+                prompt=PromptId(entry.prompt),
+                short_prompt=PromptId(entry.short_prompt or entry.prompt),
+                options={key: _option(entry.options[key]) for key in sorted(entry.options)},
+                parent=above.get(name),
+                input_timeout_ms=entry.input_timeout,
+                max_no_input=entry.max_no_input,
+                max_invalid=entry.max_invalid,
+            )
+            for name, entry in menu.menus.items()
+        },
+        topics={
+            TopicId(name): Topic(TopicId(name), entry.label, tuple(map(GroupId, entry.groups)))
+            for name, entry in topics.topics.items()
+        },
+        groups={
+            GroupId(name): Group(
+                GroupId(name),
+                entry.label,
+                tuple(AgentId(who) for who, agent in agents.agents.items() if name in agent.groups),
+            )
+            for name, entry in groups.groups.items()
+        },
+        agents={
+            AgentId(name): Agent(AgentId(name), entry.name, tuple(map(GroupId, entry.groups)))
+            for name, entry in agents.agents.items()
+        },
+        general=TopicId(site.general),
+        announcements=Announcements(**{name: PromptId(value) for name, value in said}),
+        prompts=frozenset(map(PromptId, prompts.prompts)),
+        ring_timeout_ms=site.waiting.ring,
+        first_patience_ms=site.waiting.first_patience,
+        patience_every_ms=site.waiting.patience_every,
+        max_wait_ms=site.waiting.longest,
+        message_max_ms=site.message.longest,
+        message_due_days=max(1, round(site.message.due / DAY_MS)),
+    )
+
+
+def parents(menu: MenuFile) -> Mapping[str, MenuId]:
+    """Return each menu's parent: the named one, else the one menu that leads to it."""
+    found = {name: MenuId(entry.parent) for name, entry in menu.menus.items() if entry.parent}
+    for name, above in leading_to(menu).items():
+        if name not in found and name != menu.root and len(above) == 1:
+            found[name] = MenuId(above[0])
+    return found
+
+
+def leading_to(menu: MenuFile) -> dict[str, list[str]]:
+    """Return for each menu the other menus that have an option to it."""
+    found: dict[str, list[str]] = {}
+    for name, entry in menu.menus.items():
+        for target in dict.fromkeys(option.menu for option in entry.options.values()):
+            if target is not None and target != name:
+                found.setdefault(target, []).append(name)
+    return found
+
+
+def texts_of(draft: Draft) -> dict[PromptId, dict[str, str]]:
+    """Return every prompt's texts by language; empty for one that is only a recording."""
+    if draft.prompts is None:
+        return {}
+    language = draft.site.language if draft.site is not None else "fr"
+    return {PromptId(name): spoken(entry, language) for name, entry in draft.prompts.prompts.items()}
+
+
+def spoken(entry: PromptEntry, language: str) -> dict[str, str]:
+    """Return a prompt's texts by language; `text` is in the site's `language`."""
+    found = {name: text for name, text in (("fr", entry.fr), ("en", entry.en)) if text is not None}
+    if entry.text is not None:
+        found.setdefault(language, entry.text)
+    return found
+
+
+def version(draft: Draft) -> str:
+    """Return a hash of what the files mean: comments, order and spelling change nothing."""
+    parts: dict[str, Any] = {
+        name: part.model_dump(mode="json")
+        for name, part in (
+            ("site", draft.site),
+            ("menu", draft.menu),
+            ("topics", draft.topics),
+            ("groups", draft.groups),
+            ("agents", draft.agents),
+        )
+        if part is not None
+    }
+    parts["prompts"] = texts_of(draft)
+    normal = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(normal.encode()).hexdigest()[:VERSION_LENGTH]
+
+
+def _option(entry: OptionEntry) -> Option:
+    if entry.topic is not None:
+        return ToTopic(TopicId(entry.topic))
+    if entry.menu is not None:
+        return ToMenu(MenuId(entry.menu))
+    return Information(PromptId(entry.information or ""))

@@ -1,0 +1,206 @@
+"""The files of a site as an admin writes them: shape only, no cross-references.
+
+One model per file; a field's description is what an editor shows, in French. Every
+default is the product's own, so that a file holds only what differs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from ivr.plan.fields import DAY_MS, Between, OptionKey, PhoneNumbers, Slug, Slugs, Words
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import core_schema
+
+Language = Literal["fr", "en"]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; a value that was read never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AnnouncementsEntry(Strict):
+    """The sentences that are not menus, each by the id of its prompt."""
+
+    greeting: Slug = Field(description="L'accueil, avant le premier menu.")
+    invalid: Slug = Field(description="La touche n'est pas un choix.")
+    no_input: Slug = Field(description="Aucune touche n'a été tapée.")
+    to_human: Slug = Field(description="L'appelant est dirigé vers une personne.")
+    queued: Slug = Field(description="Début de l'attente.")
+    patience: Slug = Field(description="Pendant l'attente, de temps en temps.")
+    unstaffed: Slug = Field(description="Personne ne peut répondre.")
+    leave_message: Slug = Field(description="Invitation à laisser un message, avant le signal.")
+    message_kept: Slug = Field(description="Le message est enregistré et confié à quelqu'un.")
+    goodbye: Slug = Field(description="Au revoir.")
+    fallback: Slug = Field(description="Secours : les postes de l'accueil vont sonner.")
+    fallback_message: Slug = Field(description="Secours : invitation à laisser un message.")
+    fallback_kept: Slug = Field(description="Secours : le message est enregistré.")
+
+
+class WaitingEntry(Strict):
+    """What a caller who waits lives through."""
+
+    ring: Annotated[int, Between(5_000, 120_000)] = Field(
+        default=20_000, description="Durée de sonnerie chez un agent avant de passer au suivant."
+    )
+    first_patience: Annotated[int, Between(5_000, 600_000)] = Field(
+        default=20_000, description="Délai avant le premier message d'attente."
+    )
+    patience_every: Annotated[int, Between(15_000, 600_000)] = Field(
+        default=60_000, description="Délai entre deux messages d'attente."
+    )
+    longest: Annotated[int, Between(60_000, 7_200_000)] = Field(
+        default=900_000, description="Attente la plus longue ; ensuite l'appelant peut laisser un message."
+    )
+
+
+class MessageEntry(Strict):
+    """The message that a caller leaves."""
+
+    longest: Annotated[int, Between(15_000, 600_000)] = Field(
+        default=120_000, description="Durée maximale d'un message."
+    )
+    due: Annotated[int, Between(DAY_MS, 30 * DAY_MS)] = Field(
+        default=2 * DAY_MS, description="Délai pour rappeler, en jours."
+    )
+
+
+class SiteFile(Strict):
+    """site.yaml: who answers, on which numbers, and how callers are kept."""
+
+    id: Slug = Field(description="Identifiant du site ; ne change plus une fois en service.")
+    name: Words = Field(description="Nom du site.")
+    language: Language = Field(default="fr", description="Langue des textes.")
+    numbers: PhoneNumbers = Field(min_length=1, description="Numéros publics du site.")
+    relays: PhoneNumbers = Field(default=(), description="Numéros d'où appellent les services de relais.")
+    general: Slug = Field(description="Motif de l'accueil général : touche 0, et dernier recours.")
+    announcements: AnnouncementsEntry = Field(description="Annonces du site.")
+    waiting: WaitingEntry = Field(default=WaitingEntry(), description="L'attente.")
+    message: MessageEntry = Field(default=MessageEntry(), description="Le message laissé par l'appelant.")
+
+
+TARGETS: Final = ("topic", "menu", "information")
+
+
+class OptionEntry(Strict):
+    """What one key does: exactly one of a topic, a menu, an information."""
+
+    topic: Slug | None = Field(default=None, description="Motif : les personnes qui y répondent.")
+    menu: Slug | None = Field(default=None, description="Un autre menu.")
+    information: Slug | None = Field(default=None, description="Message qui répond, puis retour au menu.")
+
+    @model_validator(mode="after")
+    def _one_target(self) -> OptionEntry:
+        count = sum(getattr(self, name) is not None for name in TARGETS)
+        if count != 1:
+            raise PydanticCustomError("option-target", "one target", {"count": count})
+        return self
+
+
+class MenuEntry(Strict):
+    """A menu: what is said, and what each key does."""
+
+    prompt: Slug = Field(description="Message lu à l'appelant.")
+    short_prompt: Slug | None = Field(default=None, description="Message plus court, à la répétition.")
+    parent: Slug | None = Field(default=None, description="Menu où ramène la touche #.")
+    options: dict[OptionKey, OptionEntry] = Field(description="Les choix, par touche de 1 à 9.")
+    input_timeout: Annotated[int, Between(1_000, 30_000)] = Field(
+        default=5_000, description="Temps pour taper, compté de la fin du message."
+    )
+    max_no_input: int = Field(default=2, ge=1, le=5, description="Silences avant de passer à une personne.")
+    max_invalid: int = Field(default=2, ge=1, le=5, description="Erreurs avant de passer à une personne.")
+
+
+class MenuFile(Strict):
+    """menu.yaml: the tree that callers cross with the keys."""
+
+    root: Slug = Field(description="Le premier menu.")
+    menus: dict[Slug, MenuEntry] = Field(description="Les menus.")
+
+
+class TopicEntry(Strict):
+    """What a caller wants, in the citizen's words."""
+
+    label: Words = Field(description="Le motif, dans les mots de l'habitant.")
+    groups: Slugs = Field(min_length=1, description="Équipes qui y répondent.")
+
+
+class TopicsFile(Strict):
+    """topics.yaml: what people call for."""
+
+    topics: dict[Slug, TopicEntry] = Field(description="Les motifs.")
+
+
+class GroupEntry(Strict):
+    """Agents who answer the same topics."""
+
+    label: Words = Field(description="Nom de l'équipe.")
+
+
+class GroupsFile(Strict):
+    """groups.yaml: the teams."""
+
+    groups: dict[Slug, GroupEntry] = Field(description="Les équipes.")
+
+
+class AgentEntry(Strict):
+    """A person with a phone."""
+
+    name: Words = Field(description="Prénom et nom.")
+    groups: Slugs = Field(min_length=1, description="Équipes de cet agent.")
+
+
+class AgentsFile(Strict):
+    """agents.yaml: the people, each with the teams that they belong to."""
+
+    agents: dict[Slug, AgentEntry] = Field(description="Les agents.")
+
+
+Spoken = Annotated[Words, Field(max_length=1_500)]
+
+
+class PromptEntry(Strict):
+    """A spoken text; none when it is only a recording."""
+
+    text: Spoken | None = Field(default=None, description="Texte dans la langue du site.")
+    fr: Spoken | None = Field(default=None, description="Texte français.")
+    en: Spoken | None = Field(default=None, description="Texte anglais.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if value is None:
+            return {}
+        return {"text": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Tell editors of the short form too: the text alone."""
+        long_form = handler.resolve_ref_schema(handler(schema))
+        return {"anyOf": [{"type": ["string", "null"]}, long_form]}
+
+
+class PromptsFile(Strict):
+    """prompts.yaml: every sentence that a caller can hear."""
+
+    prompts: dict[Slug, PromptEntry] = Field(description="Les messages.")
+
+
+FILES: Final[dict[str, type[Strict]]] = {
+    "site.yaml": SiteFile,
+    "menu.yaml": MenuFile,
+    "topics.yaml": TopicsFile,
+    "groups.yaml": GroupsFile,
+    "agents.yaml": AgentsFile,
+    "prompts.yaml": PromptsFile,
+}
