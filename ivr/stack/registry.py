@@ -26,13 +26,14 @@ _DYING_MS: Final = 2_000
 
 
 def started_at(pid: int) -> str:
-    """Return what tells this process from another that had the same pid; empty when it is gone."""
+    """Return what tells this process from another that had the same pid; empty when it has ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return ""
-    # The name is in parentheses and may hold anything; 20 fields on from it is the start time.
-    return stat.rpartition(")")[2].split()[19]
+    # The name is in parentheses and may hold anything; the state follows, and 19 fields on the start time.
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in ("Z", "X") else fields[19]
 
 
 @dataclass(slots=True)
@@ -136,3 +137,8 @@ def _end(pid: int, start: str) -> bool:
         return True
     finally:
         os.close(handle)
+
+
+if __name__ == "__main__":
+    for sentence in clear_dead():
+        print(sentence)

@@ -1,0 +1,67 @@
+# Every target makes what it needs first: .venv here, and the runtime root (asterisk, redis-server, …)
+# under $XDG_CACHE_HOME. The first run on a new machine takes some minutes, later ones nothing.
+# ARGS=… goes on to the command:  make bench ARGS=--quick
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: help setup root demo run check lint types unit test proof bench compose-test clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## make .venv and .venv/bin/ivr
+	@echo "setup: ready"
+
+.venv/.ready: requirements.txt pyproject.toml scripts/setup
+	@scripts/setup
+
+root: setup
+	@$(BIN)/python -m ivr.stack.root
+
+demo: root ## real SIP calls through the whole line, told live
+	@echo "demo: the whole line, from nothing"
+	@$(BIN)/ivr demo $(ARGS)
+
+run: root ## serve dialplan/pessac until Ctrl-C
+	@echo "run: the switchboard, until Ctrl-C"
+	@$(BIN)/ivr run $(ARGS)
+
+check: setup ## lint, types, unit tests
+	@echo "check: lint, types, unit tests"
+	@$(MAKE) -j 3 --output-sync=target lint types unit
+
+lint: setup
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && echo "lint: ok"
+
+types: setup
+	@$(BIN)/mypy
+
+unit: setup
+	@$(BIN)/pytest -q -m unit $(ARGS)
+
+test: check root ## every layer of tests
+	@echo "test: Redis, Asterisk, the whole line"
+	@$(BIN)/pytest -m "redis or asterisk or e2e" $(ARGS)
+
+proof: root ## the full figures, up to an hour; goes on where it was stopped
+	@echo "proof: the full figures"
+	@$(BIN)/ivr proof $(ARGS)
+
+bench: root ## cost of a call, ours and app_queue's
+	@echo "bench: cost of a call"
+	@$(BIN)/ivr bench $(ARGS)
+
+compose-test: setup ## build and start docker-compose.yml, put one call through
+	@echo "compose-test: the same line, in Docker"
+	@scripts/compose-test $(ARGS)
+
+clean: setup ## remove what runs and tests left here; .venv and the runtime root stay
+	@echo "clean: .run, caches, what dead stacks left"
+	@$(BIN)/python -m ivr.stack.registry
+	@rm -rf .run .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+	@find ivr tests -name __pycache__ -type d -prune -exec rm -rf {} +
