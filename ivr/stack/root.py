@@ -158,9 +158,7 @@ def _remove(folder: Path) -> None:
 
 
 def _prune(cache: Path, keep: Path) -> None:
-    """Remove what failed builds left, and roots older than the one before `keep`, unless in use."""
-    for left in cache.glob(".building-*"):
-        _remove(left)
+    """Remove the roots older than the one before `keep`, unless in use."""
     for home in [home for home in _homes(cache) if home != keep][1:]:
         lock = try_lock(home / "in-use.lock")
         if lock is not None:
@@ -177,6 +175,8 @@ def _smoke(root: Root) -> None:
 
 def _make(cache: Path, home: Path, report: Callable[[Progress], None]) -> Root:
     """Build a root and put it at `home`, in one rename; whatever was there stays until then."""
+    for left in cache.glob(".building-*"):
+        _remove(left)  # of a build that was killed: we hold the lock
     build.require_disk(cache)
     build.ensure_mmdebstrap(report)
     before = next(iter(_homes(cache)), None)

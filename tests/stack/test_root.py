@@ -249,6 +249,14 @@ def test_a_root_of_other_packages_does_until_the_new_one_can_be_built(
         ensure_root(cache=tmp_path)
 
 
+def test_what_a_killed_build_left_is_removed(builder: Builder, tmp_path: Path) -> None:
+    (tmp_path / ".building-1" / "root").mkdir(parents=True)
+    builder.error = NoNetworkError("Could not resolve")
+    with pytest.raises(NoNetworkError):
+        ensure_root(cache=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
 def test_a_half_removed_root_is_built_again(builder: Builder, tmp_path: Path) -> None:
     made = ensure_root(cache=tmp_path)
     (made.path / "usr/sbin/asterisk").unlink()
