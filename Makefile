@@ -20,7 +20,7 @@ setup: .venv/.ready ## make .venv and .venv/bin/ivr
 .venv/.ready: requirements.txt pyproject.toml scripts/setup
 	@scripts/setup
 
-root: setup
+root: setup ## make the runtime root
 	@$(BIN)/python -m ivr.stack.root
 
 demo: root ## real SIP calls through the whole line, told live
@@ -35,13 +35,13 @@ check: setup ## lint, types, unit tests
 	@echo "check: lint, types, unit tests"
 	@$(MAKE) -j 3 --output-sync=target lint types unit
 
-lint: setup
+lint: .venv/.ready ## ruff
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && echo "lint: ok"
 
-types: setup
+types: .venv/.ready ## mypy
 	@$(BIN)/mypy
 
-unit: setup
+unit: .venv/.ready ## the tests that need nothing but Python
 	@$(BIN)/pytest -q -m unit $(ARGS)
 
 test: check root ## every layer of tests
