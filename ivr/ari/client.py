@@ -12,6 +12,7 @@ import msgspec
 from yarl import URL
 
 from ivr.ari import wire
+from ivr.ari.channels import Channels
 from ivr.ari.errors import AriError
 from ivr.ari.events import EVENT_TYPES
 from ivr.ari.http import CONNECTIONS, KEEPALIVE_S, HttpTransport
@@ -21,9 +22,7 @@ from ivr.ari.resources import (
     Applications,
     AsteriskServer,
     Bridges,
-    Channels,
     Endpoints,
-    How,
     Playbacks,
     Recordings,
 )
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from ivr.ari.events import Event
     from ivr.ari.operations import Operation
     from ivr.ari.policy import State
+    from ivr.ari.resource import How
     from ivr.ari.transport import Transport
 
 T = TypeVar("T")
