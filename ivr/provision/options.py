@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from ivr.errors import IvrError
@@ -87,7 +87,7 @@ class TrunkRegistration:
     server_uri: str
     client_uri: str
     username: str
-    password: str
+    password: str = field(repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be written."""

@@ -6,7 +6,7 @@ import fcntl
 import json
 import secrets as entropy
 from contextlib import contextmanager
-from hashlib import md5, sha256
+from hashlib import md5
 from typing import TYPE_CHECKING, Any, Final
 
 from ivr.provision.files import differs, write_atomically
@@ -28,13 +28,9 @@ def _password() -> str:
     return "".join(entropy.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
-def digests(user: str, realm: str, password: str) -> dict[str, str]:
-    """Return the hashed credentials that a server may keep, by algorithm (RFC 7616, H(A1))."""
-    clear = f"{user}:{realm}:{password}".encode()
-    return {
-        "MD5": md5(clear, usedforsecurity=False).hexdigest(),
-        "SHA-256": sha256(clear).hexdigest(),
-    }
+def hashed_password(user: str, realm: str, password: str) -> str:
+    """Return what a server may keep in place of a password (RFC 7616, H(A1) with MD5)."""
+    return md5(f"{user}:{realm}:{password}".encode(), usedforsecurity=False).hexdigest()
 
 
 class Secrets:

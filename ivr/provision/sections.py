@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import phonenumbers
 
 from ivr.provision.options import ProvisionError, bind, check, check_name
-from ivr.provision.secrets import digests
+from ivr.provision.secrets import hashed_password
 
 if TYPE_CHECKING:
     from ivr.core.plan import Agent, Plan
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 REALM: Final = "standardiste"
 _E164: Final = re.compile(r"\+[1-9][0-9]{3,14}")
+_PROMPT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 _REGISTRATION_MODULES: Final = ("res_pjsip_outbound_authenticator_digest.so", "res_pjsip_outbound_registration.so")
 _BENCH_MODULES: Final = ("app_read.so", "app_queue.so")
 
@@ -71,8 +72,7 @@ def agents(plan: Plan, secrets: Secrets) -> str:
 
 def _agent(agent: Agent, secrets: Secrets) -> str:
     name = f"agent-{check_name(agent.id, 'agent')}"
-    hashed = digests(name, REALM, secrets.agent_password(agent.id))
-    credentials = "\n".join(f"password_digest = {algorithm}:{value}" for algorithm, value in hashed.items())
+    hashed = hashed_password(name, REALM, secrets.agent_password(agent.id))
     return f"""
 ; {comment(agent.name)}
 [{name}](agent-endpoint)
@@ -80,7 +80,7 @@ auth = {name}
 aors = {name}
 [{name}](agent-auth)
 username = {name}
-{credentials}
+password_digest = MD5:{hashed}
 [{name}](agent-aor)
 """
 
@@ -177,7 +177,4 @@ exten => {options.bench.number.removeprefix("+")},1,Answer()
 
 def sound(plan: Plan, options: RenderOptions, prompt: str) -> str:
     """Return a prompt as Playback() takes it: absolute, without extension."""
-    return f"{options.sounds_dir}/{check_name(plan.language, 'language')}/{check(prompt, PROMPT, 'prompt')}"
-
-
-PROMPT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
+    return f"{options.sounds_dir}/{check_name(plan.language, 'language')}/{check(prompt, _PROMPT, 'prompt')}"

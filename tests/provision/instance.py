@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -127,12 +127,21 @@ class Worker:
                 if event["type"] == kind:
                     return event
 
+    async def until(self, kind: str) -> list[str]:
+        """Return the types of the events up to the next one of a type, included."""
+        seen: list[str] = []
+        async with asyncio.timeout(LIMIT_S):
+            while not seen or seen[-1] != kind:
+                seen.append(json.loads(await self.socket.receive_str())["type"])
+        return seen
+
     async def events(self) -> list[dict[str, Any]]:
-        """Return the events that have come and were not read; closes the connection."""
-        await self.socket.close()
-        events = []
-        while (message := await self.socket.receive()).type == aiohttp.WSMsgType.TEXT:
-            events.append(json.loads(message.data))
+        """Return the events that have come and were not read."""
+        events: list[dict[str, Any]] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                while True:
+                    events.append(json.loads(await self.socket.receive_str()))
         return events
 
     async def delete(self, path: str) -> int:
@@ -148,7 +157,7 @@ class Worker:
 async def instance(home: Path, plan: Plan | None = None, **options: Any) -> AsyncIterator[Instance]:
     """An Asterisk that is fully booted; at the end no channel is left and no alarm was logged."""
     plan = plan or small_plan()
-    for name in ("log", "run", "db", "spool", "prompts/fr", "prompts/music"):
+    for name in ("log", "run", "db", "spool/recording", "prompts/fr", "prompts/music"):
         (home / name).mkdir(parents=True)
     for frequency, name in PROMPTS.items():
         (home / "prompts" / "fr" / f"{name}.alaw").write_bytes(tone(frequency, 0.5))

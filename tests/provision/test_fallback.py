@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asterisk
 
 NUMBER = "0536490000"
 OFFICE = "127.0.0.4"
-NO_WORKER = r"Stasis app 'ivr-a' not registered"
+NO_WORKER = r"Stasis app 'ivr-a' doesn't exist|Failed to find outbound websocket per-call config for app 'ivr-a'"
 QUIET_S = 0.6
 
 
@@ -104,7 +104,7 @@ async def test_a_desk_that_does_not_answer_rings_twice_then_the_caller_leaves_a_
         answered = now()
         await call.wait_end()
         assert len({invite.headers["call-id"] for invite in office.invites}) == 2
-        assert caller.names(answered, SOUNDS) == [FALLBACK, "ringing", MESSAGE, "beep", KEPT]
+        assert caller.names(answered, SOUNDS) == [FALLBACK, "ringing", "music", "ringing", MESSAGE, "beep", KEPT]
         assert caller.longest_gap(answered, caller.heard[-1].at) < QUIET_S
 
 
@@ -150,6 +150,19 @@ async def test_a_frozen_worker_is_asked_once_a_step_and_cannot_hold_the_caller(t
         assert len(asked) == 4
 
 
+async def test_a_worker_that_has_gone_is_not_waited_for(tmp_path: Path) -> None:
+    async with instance(tmp_path, watchdog_s=30) as asterisk, phone(TRUNK, asterisk.address) as caller:
+        async with asterisk.worker():
+            pass
+        begun = now()
+        _, call = await caller.invite(NUMBER)
+        assert now() - begun < 1
+        assert call is not None
+        await caller.hears(20)
+        assert caller.names(0, SOUNDS) == [FALLBACK]
+        await call.bye()
+
+
 async def test_a_worker_that_comes_back_takes_the_call_over(tmp_path: Path) -> None:
     async with (
         instance(tmp_path, desk_music_s=2, watchdog_s=5) as asterisk,
@@ -188,13 +201,47 @@ async def test_a_call_that_the_worker_gives_back_goes_on(tmp_path: Path) -> None
         await call.bye()
 
 
+async def test_a_worker_that_loses_a_call_it_had_taken_makes_the_fallback_begin_again(tmp_path: Path) -> None:
+    async with instance(tmp_path) as asterisk, asterisk.worker() as worker, phone(TRUNK, asterisk.address) as caller:
+        asked = caller.start_invite(NUMBER)
+        await worker.event("StasisStart")
+        _, call = await asked
+        channel = (await worker.event("StasisStart"))["channel"]["id"]
+        await worker.post(f"channels/{channel}/variable", variable="TIMEOUT(absolute)", value="60")
+        # Three times the watchdog, which is 1 s here, and more: it was in good hands.
+        await caller.hears(220)
+        since = now()
+        await worker.post(f"channels/{channel}/continue", context="fallback", extension="s", priority="1")
+        await worker.event("StasisStart")
+        assert caller.names(since, SOUNDS)[-1] == FALLBACK
+        assert call is not None
+        await call.bye()
+
+
+async def test_a_message_that_cannot_be_written_is_never_said_to_be_kept(tmp_path: Path) -> None:
+    async with (
+        instance(tmp_path, small_plan(message_max_ms=1_000)) as asterisk,
+        phone(TRUNK, asterisk.address) as caller,
+    ):
+        asterisk.expected += [NO_WORKER, "fallback"]
+        folder = tmp_path / "spool" / "recording"
+        folder.mkdir(exist_ok=True)
+        (folder / "fallback").write_text("in the way")
+        _, call = await caller.invite(NUMBER)
+        assert call is not None
+        while caller.names(0, SOUNDS).count(FALLBACK) < 2:
+            await caller.hears(25)
+        assert KEPT not in caller.names(0, SOUNDS)
+        await call.bye()
+
+
 async def test_nobody_can_transfer_a_call_by_refer(tmp_path: Path) -> None:
     async with (
         instance(tmp_path, desk_ring_s=20) as asterisk,
         phone(OFFICE, asterisk.address) as office,
         phone(TRUNK, asterisk.address) as caller,
     ):
-        asterisk.expected.append(NO_WORKER)
+        asterisk.expected += [NO_WORKER, "transfer attempt blocked due to configuration"]
         await desk_phone(asterisk, office)
         _, call = await caller.invite(NUMBER)
         assert call is not None
