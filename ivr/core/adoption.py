@@ -42,7 +42,7 @@ def adopted(turn: Turn, facts: ev.Adopted) -> None:
         case Talking():
             adopted_talking(turn, phase, facts)
         case Apologising():
-            apologise(turn, Waiting(phase.topic, turn.env.now))
+            apologise(turn, Waiting(phase.topic, phase.topic, turn.env.now))
         case Recording():
             if facts.recording:
                 turn.timer(turn.plan.message_max_ms + RECORD_MARGIN_MS)

@@ -110,7 +110,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Record the caller after a tone; # or 5 s of silence ends it."""
+    """Record the caller; # or 5 s of silence ends it."""
 
     serial: int
     max_ms: int

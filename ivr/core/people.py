@@ -24,7 +24,7 @@ FALSE_START_MS: Final = 1_500
 def to_people(turn: Turn, topic: TopicId, *sentence: PromptId) -> None:
     """Queue the call at once; the sentence, if any, plays meanwhile."""
     play = turn.play(*sentence) if sentence else 0
-    turn.enter(Waiting(topic, turn.env.now, play=play))
+    turn.enter(Waiting(topic, topic, turn.env.now, play=play))
     turn.do(fx.JoinQueue(topic, turn.relay))
     turn.timer(turn.plan.first_patience_ms)
 
@@ -174,7 +174,8 @@ def requeue(turn: Turn, phase: Waiting | Talking) -> None:
     play = phase.play if isinstance(phase, Waiting) else 0
     if phase.offer is not None:
         turn.do(fx.DropLeg(phase.offer.token), fx.Release(phase.offer.token))
-    turn.enter(Waiting(phase.topic, since, queued=True, play=play))
+    asked = phase.asked if isinstance(phase, Waiting) else phase.topic
+    turn.enter(Waiting(phase.topic, asked, since, queued=True, play=play))
     if not play:
         turn.do(fx.Hold())
     turn.do(fx.JoinQueue(phase.topic, turn.relay))

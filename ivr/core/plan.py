@@ -23,6 +23,8 @@ PromptId = NewType("PromptId", str)
 HUMAN: Final = "0"
 REPEAT: Final = "*"
 BACK: Final = "#"
+BEEP: Final = PromptId("bip")
+"""The tone after which a message is recorded; made with the prompts, the same for every site."""
 RESERVED_KEYS: Final = frozenset({HUMAN, REPEAT, BACK})
 
 

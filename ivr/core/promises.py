@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
+from ivr.core.plan import BEEP
 from ivr.core.state import Apologising, Parting, Promising, Recording, Waiting
 from ivr.core.turn import PROMPT_GUARD_MS
 
@@ -24,8 +25,8 @@ def apologise(turn: Turn, phase: Waiting) -> None:
     if phase.offer is not None:
         turn.do(fx.DropLeg(phase.offer.token))
     said = turn.plan.announcements
-    play = turn.play(said.unstaffed, said.leave_message)
-    turn.enter(Apologising(phase.topic, play))
+    play = turn.play(said.unstaffed, said.leave_message, BEEP)
+    turn.enter(Apologising(phase.asked, play))
     turn.do(fx.LeaveQueue())
     turn.timer(PROMPT_GUARD_MS)
 

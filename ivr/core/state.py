@@ -57,10 +57,13 @@ class Offer:
 class Waiting:
     """The caller waits for people.
 
-    `queued` once the queue said so; `play` is the sentence that is heard, 0: hold music.
+    `topic` is the queue that holds them, `asked` what they came for, which owns the promise if
+    nobody can answer. `queued` once the queue said so; `play` is the sentence that is heard,
+    0: hold music.
     """
 
     topic: TopicId
+    asked: TopicId
     since: int
     queued: bool = False
     play: int = 0

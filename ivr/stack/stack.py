@@ -113,8 +113,9 @@ class Stack:
         registry.clear_dead()
         state = config.state_dir or Path(tempfile.mkdtemp(prefix="ivr-"))
         self._claim = registry.claim(state.absolute(), temporary=config.state_dir is None)
-        for name in ("etc", "log", "run", "spool", "lib", "redis"):
-            (self.state_dir / name).mkdir(exist_ok=True)
+        # ARI records below spool/recording only if that is there.
+        for name in ("etc", "log", "run", "spool/recording", "lib", "redis"):
+            (self.state_dir / name).mkdir(parents=True, exist_ok=True)
         self._refuse_long_paths()
         self._take_ports()
         self._secrets = Secrets.load_or_create(self.state_dir / "secrets.json")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ivr import log
+from ivr.ari import NotFound
 from ivr.telephony.ids import OwnId, offer_number, recording_name
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from ivr.ari import AriClient, Reply
     from ivr.core.caller import CallId
     from ivr.core.plan import Agent, PromptId
+
+_log = log.get("line")
 
 FALLBACK_CONTEXT = "fallback"
 MUSIC = "hold"
@@ -111,7 +115,7 @@ class Line:
             self._ari.bridges.destroy(bridgeId=str(OwnId("br", self._call, n)), lane=self._call)
 
     def record(self, serial: int, max_ms: int, refused: Callable[[], None]) -> None:
-        """Record the caller after a tone; # or silence ends it."""
+        """Record the caller; # or silence ends it."""
         reply = self._ari.channels.record(
             channelId=self._call,
             name=recording_name(self._call, serial),
@@ -119,7 +123,6 @@ class Line:
             maxDurationSeconds=max_ms // 1000,
             maxSilenceSeconds=SILENCE_ENDS_MESSAGE_S,
             ifExists="overwrite",
-            beep=True,
             terminateOn="#",
             lane=self._call,
         )
@@ -137,4 +140,14 @@ class Line:
 
 
 def _when_refused(reply: Reply[Any], tell: Callable[[], None]) -> None:
-    reply.add_done_callback(lambda ended: tell() if ended.exception() is not None else None)
+    """Tell, and log, that a request was refused; 404 is how a caller's hang-up looks from here."""
+
+    def done(ended: Reply[Any]) -> None:
+        refusal = ended.exception()
+        if refusal is None:
+            return
+        if not isinstance(refusal, NotFound):
+            _log.warning("Asterisk refused", operation=ended.operation, reason=str(refusal))
+        tell()
+
+    reply.add_done_callback(done)

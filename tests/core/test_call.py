@@ -13,7 +13,7 @@ from ivr.core import inputs as ev
 from ivr.core.call import Env, step
 from ivr.core.caller import Caller, CallerRef, CallId
 from ivr.core.plan import AgentId
-from ivr.core.state import Call, Ended, InMenu, Parting, Talking, Waiting, decode, durable, encode
+from ivr.core.state import Apologising, Call, Ended, InMenu, Parting, Talking, Waiting, decode, durable, encode
 from tests.plans import small_plan
 
 pytestmark = pytest.mark.unit
@@ -175,6 +175,8 @@ def test_nobody_there_tries_the_general_desk_then_takes_a_message() -> None:
     story.tell(ev.Digit("1"))
     assert fx.JoinQueue(PLAN.general, priority=False) in story.tell(ev.Queued(1, staffed=False))
     assert "LeaveQueue" in kinds(story.tell(ev.Queued(1, staffed=False)))
+    assert isinstance(story.call.phase, Apologising)
+    assert story.call.phase.topic == "etat-civil"
     assert isinstance(story.prompt_ends()[0], fx.Record)
     story.tell(ev.RecordingDone(story.call.serial - 1, kept=True))
     story.tell(ev.Promised())

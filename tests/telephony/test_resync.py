@@ -34,7 +34,7 @@ def call(name: str, phase: Phase) -> Call:
 
 
 def test_a_waiting_call_is_adopted() -> None:
-    waiting = call("a-1.1", Waiting(TOPIC, 1))
+    waiting = call("a-1.1", Waiting(TOPIC, TOPIC, 1))
     repairs = compare([channel("a-1.1")], [], {waiting.id: waiting}, APP)
     assert [adoption.call for adoption in repairs.adopt] == [waiting]
     assert not repairs.new
@@ -53,21 +53,21 @@ def test_a_talk_is_seen_in_its_bridge() -> None:
 
 
 def test_a_ringing_leg_is_kept_with_its_call() -> None:
-    waiting = call("a-1.1", Waiting(TOPIC, 1, offer=OFFER))
+    waiting = call("a-1.1", Waiting(TOPIC, TOPIC, 1, offer=OFFER))
     repairs = compare([channel("a-1.1"), channel("leg.a-1.1.7", "Ringing")], [], {waiting.id: waiting}, APP)
     assert repairs.adopt[0].facts.leg == "ringing"
     assert repairs.adopt[0].offer == 7
 
 
 def test_a_channel_without_a_call_is_new_and_a_call_without_a_channel_is_closed() -> None:
-    gone = call("a-1.1", Waiting(TOPIC, 1))
+    gone = call("a-1.1", Waiting(TOPIC, TOPIC, 1))
     repairs = compare([channel("a-1.2")], [], {gone.id: gone}, APP)
     assert [new.id for new in repairs.new] == ["a-1.2"]
     assert repairs.close == ["a-1.1"]
 
 
 def test_a_caller_whom_the_fallback_holds_is_not_ours() -> None:
-    held = call("a-1.1", Waiting(TOPIC, 1))
+    held = call("a-1.1", Waiting(TOPIC, TOPIC, 1))
     elsewhere = channel("a-1.1", runs="Dial")
     repairs = compare([elsewhere], [], {held.id: held}, APP)
     assert repairs.close == ["a-1.1"]
