@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    # A shell's background job ignores it, and so would we.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         asyncio.run(main())
     except KeyboardInterrupt:

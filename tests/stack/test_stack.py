@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from tests.plans import small_plan
 from tests.stack.prompts import silent_prompts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 pytestmark = pytest.mark.asterisk
 
@@ -56,7 +56,8 @@ def end_of(pid: int) -> None:
 
 
 def known() -> set[str]:
-    return {path.name for path in (paths.runtime_dir() / "stacks").glob("*.json")}
+    """The stacks of this very process: others may run beside it."""
+    return {path.name for path in (paths.runtime_dir() / "stacks").glob(f"{os.getpid()}-*.json")}
 
 
 def changed(config: StackConfig, **changes: Any) -> StackConfig:
@@ -98,7 +99,7 @@ async def test_a_stack_is_ready_inside_and_gone_after(config: StackConfig) -> No
     assert took < 3
     assert alive(*pids) == []
     assert not state.exists()
-    assert known() & before == known()
+    assert known() == before
 
 
 async def test_the_config_is_rendered_and_reloads_without_a_restart(config: StackConfig) -> None:
@@ -178,7 +179,7 @@ async def test_an_asterisk_that_cannot_start_says_why_and_leaves_nothing(config:
     with pytest.raises(NotReadyError, match="Asterisk ended with") as raised:
         await Stack(changed(config, amend=spoil)).__aenter__()
     assert "no_such_module" in str(raised.value)
-    assert known() & before == known()
+    assert known() == before
     assert not states[0].exists()
 
 
@@ -194,7 +195,7 @@ async def test_a_start_that_is_given_up_leaves_nothing(config: StackConfig) -> N
     entering = asyncio.create_task(stack.__aenter__())
     with pytest.raises(asyncio.CancelledError):
         await entering
-    assert known() & before == known()
+    assert known() == before
     assert not stack.redis.running
     assert not stack.asterisk.running
     assert not stack.state_dir.exists()
@@ -221,20 +222,23 @@ async def test_missing_prompts_are_named(config: StackConfig, tmp_path: Path) ->
         await Stack(changed(config, prompts_dir=tmp_path / "none")).__aenter__()
 
 
-def start_owner(prompts: Path) -> tuple[subprocess.Popen[str], dict[str, Any]]:
-    owner = subprocess.Popen(
+@contextmanager
+def an_owner(prompts: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    with subprocess.Popen(
         [sys.executable, "-m", "tests.stack.owner", str(prompts)],
         cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert owner.stdout is not None
-    return owner, json.loads(owner.stdout.readline())
+    ) as owner:
+        try:
+            assert owner.stdout is not None
+            yield owner, json.loads(owner.stdout.readline())
+        finally:
+            owner.kill()
 
 
 def test_ctrl_c_of_the_owner_leaves_nothing(root: Root, prompts: Path) -> None:
-    owner, told = start_owner(prompts)
-    with owner:
+    with an_owner(prompts) as (owner, told):
         owner.send_signal(signal.SIGINT)
         assert owner.wait(20) == 130
     assert alive(*told["pids"]) == []
@@ -242,14 +246,12 @@ def test_ctrl_c_of_the_owner_leaves_nothing(root: Root, prompts: Path) -> None:
 
 
 async def test_kill_9_of_the_owner_ends_all_and_the_next_start_cleans_up(config: StackConfig, prompts: Path) -> None:
-    owner, told = start_owner(prompts)
-    with owner:
+    with an_owner(prompts) as (owner, told):
         assert alive(*told["pids"]) == told["pids"]
         owner.kill()
     for pid in told["pids"]:
         end_of(pid)
     assert alive(*told["pids"]) == []
-    assert Path(told["state"]).exists()
     assert paths.mounted_below(Path(told["state"])) == []
     async with Stack(config):
         assert not Path(told["state"]).exists()
