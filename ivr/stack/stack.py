@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final, Self
 
 from ivr.provision.render import Reload, RenderOptions, reload_of, render
 from ivr.provision.secrets import Secrets
-from ivr.stack import console, ports, probe, registry
+from ivr.stack import console, ports, programs, registry
 from ivr.stack.errors import StackError
 from ivr.stack.paths import require_privilege
 from ivr.stack.root import Root, ensure_root
-from ivr.stack.service import Program, Service
+from ivr.stack.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 # Where the built prompts are, as Asterisk sees them.
 SOUNDS: Final = "/var/lib/standardiste/prompts"
 _FAULT: Final = re.compile(r"\b(?:WARNING|ERROR)\[\d+\]")
-_CONTROL: Final = "asterisk.ctl"
-_SOCKET: Final = "redis.sock"
 # A unix socket's address holds 107 bytes.
 _LONGEST_SOCKET: Final = 107
 
@@ -135,8 +133,10 @@ class Stack:
         render(config.plan, self._secrets, self._options, self.state_dir / "etc")
         if config.amend:
             config.amend(self.state_dir / "etc")
-        self._redis = Service(root, self._redis_program())
-        self._asterisk = Service(root, self._asterisk_program())
+        self._redis = Service(root, programs.redis(self.state_dir))
+        self._asterisk = Service(
+            root, programs.asterisk(self.state_dir, config.prompts_dir, self._options, self.ari_password)
+        )
         try:
             async with asyncio.TaskGroup() as starting:
                 starting.create_task(self._redis.start(config.ready_timeout_ms))
@@ -369,48 +369,10 @@ class Stack:
             ]
             self._claim.note(*pids)
 
-    # What it runs
-
     @property
     def _redis_socket(self) -> Path:
-        return self.state_dir / "redis" / _SOCKET
+        return programs.redis_socket(self.state_dir)
 
     @property
     def _control(self) -> Path:
-        return self.state_dir / "run" / _CONTROL
-
-    def _redis_program(self) -> Program:
-        inside = "/var/lib/redis"
-        argv = ["redis-server", "--port", "0", "--unixsocket", f"{inside}/{_SOCKET}", "--unixsocketperm", "700"]
-        argv += ["--dir", inside, "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
-        argv += ["--daemonize", "no"]
-        return Program(
-            name="Redis",
-            argv=argv,
-            binds={self.state_dir / "redis": inside},
-            log=self.logs / "redis.out",
-            pidfile=self.state_dir / "run" / "redis.host-pid",
-            probe=lambda: probe.redis(self._redis_socket),
-        )
-
-    def _asterisk_program(self) -> Program:
-        options, state = self.options, self.state_dir
-
-        async def probed() -> bool:
-            await console.ask(self._control, "core waitfullybooted")
-            return await probe.ari(self._http_host, self.ari_port, self.ari_user, self.ari_password)
-
-        return Program(
-            name="Asterisk",
-            argv=["asterisk", "-f", "-C", f"{options.etc_dir}/asterisk.conf"],
-            binds={
-                state / "spool": options.spool_dir,
-                state / "log": options.log_dir,
-                state / "run": options.run_dir,
-                state / "lib": options.db_dir,
-            },
-            read_only={state / "etc": options.etc_dir, self.config.prompts_dir: options.sounds_dir},
-            log=self.logs / "asterisk.out",
-            pidfile=state / "run" / "asterisk.host-pid",
-            probe=probed,
-        )
+        return programs.control_socket(self.state_dir)
