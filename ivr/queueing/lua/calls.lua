@@ -207,6 +207,7 @@ local function lose(o, reason, quiet)
     end
     hold_back(a, 'cooldown', routing.cooldown_ms)
   end
+  a.idle = nil
   settle(a, now)
   log_agent(a, reason)
   put_back(c)
