@@ -58,14 +58,10 @@ def configure(routing: m.Routing) -> Command[m.Changed]:
         "short_pause_ms": routing.short_pause_ms,
     }
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return Command(
-        "configure", {"routing": body, "json": text}, replies.changed, topics=tuple(routing.topics)
-    )
+    return Command("configure", {"routing": body, "json": text}, replies.changed, topics=tuple(routing.topics))
 
 
-def save(
-    call: m.CallId, node: m.NodeId, snapshot: str, arrival: int, rev: int | None = None
-) -> Command[m.Changed]:
+def save(call: m.CallId, node: m.NodeId, snapshot: str, arrival: int, rev: int | None = None) -> Command[m.Changed]:
     """Keep the snapshot of a call, known or new; its place does not change."""
     args = {"call": call, "node": node, "arrival": arrival, "rev": rev}
     return Command("save", args, replies.changed, snapshot)
@@ -85,16 +81,12 @@ def join(
     return Command("join", args, replies.joined, snapshot)
 
 
-def leave(
-    call: m.CallId, reason: str, snapshot: str | None = None, rev: int | None = None
-) -> Command[m.Changed]:
+def leave(call: m.CallId, reason: str, snapshot: str | None = None, rev: int | None = None) -> Command[m.Changed]:
     """Take a call out of its line or withdraw its offer; a talk goes on."""
     return Command("leave", {"call": call, "reason": reason, "rev": rev}, replies.changed, snapshot)
 
 
-def accept(
-    token: m.Token, snapshot: str | None = None, rev: int | None = None
-) -> Command[m.Accepted | m.RefusedOffer]:
+def accept(token: m.Token, snapshot: str | None = None, rev: int | None = None) -> Command[m.Accepted | m.RefusedOffer]:
     """The agent answered."""
     return Command("accept", {"token": token, "rev": rev}, replies.accepted, snapshot, replies.refused)
 
@@ -133,9 +125,7 @@ def restore(talk: m.Talk, snapshot: str | None = None, rev: int | None = None) -
     return Command("restore", args, replies.changed, snapshot)
 
 
-def presence(
-    agent: AgentId, groups: Iterable[GroupId], node: m.NodeId, *, present: bool
-) -> Command[m.Changed]:
+def presence(agent: AgentId, groups: Iterable[GroupId], node: m.NodeId, *, present: bool) -> Command[m.Changed]:
     """A phone came or went at a node. Repeat it freely: only news count."""
     names = "|".join(checked(group, "group") for group in groups)
     args = {"agent": checked(agent, "agent"), "groups": names, "node": node, "present": present}

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NewType
 
-from ivr.core.caller import CallId as CallId  # noqa: PLC0414 - read when JSON is decoded; also exported from here
+from ivr.core.caller import CallId as CallId  # noqa: PLC0414, TC001 - read when JSON is decoded; also exported
 from ivr.core.plan import AgentId, GroupId, TopicId  # noqa: TC001 - read when JSON is decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
 
 Token = NewType("Token", str)
 NodeId = NewType("NodeId", str)

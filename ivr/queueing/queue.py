@@ -154,9 +154,7 @@ class Queue:
         """Make a talk known again after the state was lost."""
         return await self.run(commands.restore(talk, snapshot, rev))
 
-    async def presence(
-        self, agent: AgentId, groups: Iterable[GroupId], node: NodeId, *, present: bool
-    ) -> m.Changed:
+    async def presence(self, agent: AgentId, groups: Iterable[GroupId], node: NodeId, *, present: bool) -> m.Changed:
         """A phone came or went at a node."""
         return await self.run(commands.presence(agent, groups, node, present=present))
 
