@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_OPTIONS: Final = 5
 MAX_LEVELS: Final = 3
 MAX_LISTENING_S: Final = 40
-CHARACTERS_PER_S: Final = 14
+CHARACTERS_PER_S: Final = 13
 """How fast a prompt is read: measured on French prompts, pauses included."""
 BUILT_IN: Final = re.compile(r"^(?:nombre-\d+(?:-f)?|minutes?)$")
 """Prompts that the product brings; a site may word them anew."""
