@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr.errors import IvrError
+from ivr.plan.faults import Fault
 from ivr.settings import Settings
 
 app = typer.Typer(
@@ -54,13 +55,12 @@ def check(
     if loaded.faults:
         _out.print(format_faults(loaded.faults, language), highlight=False, markup=False, soft_wrap=True)
     errors = [fault for fault in loaded.faults if fault.severity == "error"]
-    missing = []
+    missing: list[Fault] = []
     if prompts is not None and loaded.plan is not None:
-        from ivr.prompts import missing_prompts  # noqa: PLC0415
+        from ivr.prompts import missing as without_sound  # noqa: PLC0415
 
-        missing = missing_prompts(loaded.plan, prompts)
-        for path in missing:
-            _out.print(f"{path}: missing; run `ivr prompts build`", highlight=False)
+        missing = without_sound(loaded, prompts)
+        _out.print(format_faults(missing, language), highlight=False, markup=False, soft_wrap=True)
     if loaded.plan is None or errors or missing:
         raise typer.Exit(1)
     made = loaded.plan
@@ -82,9 +82,9 @@ def serve() -> None:
 @app.command()
 def run() -> None:
     """Run everything: a private Asterisk and Redis, and a worker that is restarted when it dies."""
-    from ivr.stack.run import run_everything  # noqa: PLC0415
+    from ivr.stack.run import main as run_everything  # noqa: PLC0415
 
-    run_everything(Settings())
+    raise typer.Exit(run_everything(Settings()))
 
 
 @app.command()
@@ -133,11 +133,16 @@ def prompts_build(
     out: Annotated[Path | None, typer.Option(help="Default: prompts/ in the state folder.")] = None,
 ) -> None:
     """Make the audio of every sentence of a plan: recorded, else Piper, else pico."""
-    from ivr.prompts.build import build_site  # noqa: PLC0415
+    from ivr.prompts.studio import make_sounds  # noqa: PLC0415
 
     settings = Settings()
-    report = build_site(plan or settings.plan, out or settings.state_dir / "prompts", console=_err)
-    _out.print(str(report), highlight=False)
+    folder = out or settings.state_dir / "prompts"
+    report = make_sounds(plan or settings.plan, folder, _err)
+    for made in report.languages:
+        _out.print(
+            f"{folder}/{made.language}: {len(made.prompts)} sounds, {made.made} made now, {made.recorded} recorded",
+            highlight=False,
+        )
 
 
 @asterisk_app.command("render")
@@ -146,18 +151,32 @@ def asterisk_render(
 ) -> None:
     """Write Asterisk's configuration: asterisk-config/ with the plan's numbers and agents."""
     from ivr.plan import load_or_raise  # noqa: PLC0415
-    from ivr.provision.render import reload_of, render  # noqa: PLC0415
+    from ivr.provision.render import RenderOptions, reload_of, render  # noqa: PLC0415
     from ivr.provision.secrets import Secrets  # noqa: PLC0415
 
     settings = Settings()
     secrets = Secrets.load_or_create(settings.secrets_file)
-    changed = render(load_or_raise(settings.plan)[0], secrets, options_of(settings), out)
+    sip_host, _, sip_port = settings.sip_bind.rpartition(":")
+    options = RenderOptions(
+        node=settings.node,
+        app=settings.app,
+        sip_host=sip_host,
+        sip_port=int(sip_port),
+        trunk_match=settings.trunk_match,
+        http_port=settings.ari_port,
+        sounds_dir=settings.sounds,
+        ari_user=settings.ari_user,
+    )
+    changed = render(load_or_raise(settings.plan)[0], secrets, options, out)
     for path in changed:
         _out.print(f"written {path}", highlight=False)
-    if commands := reload_commands(changed):
+    reload = reload_of(changed, options)
+    if reload.commands:
         _out.print("to load them without touching a call:", highlight=False)
-        for command in commands:
-            _out.print(f"  asterisk -rx '{command}'", highlight=False)
+    for command in reload.commands:
+        _out.print(f"  asterisk -rx '{command}'", highlight=False)
+    if reload.restart:
+        _out.print(f"these wait for a restart of Asterisk: {', '.join(reload.restart)}", highlight=False)
 
 
 @agents_app.command("credentials")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from yarl import URL
 
 Transport = Literal["ws", "http"]
 
@@ -22,9 +23,7 @@ class Settings(BaseSettings):
     ] = "a"
     ari_url: Annotated[str, Field(description="base address of ARI")] = "http://127.0.0.1:8088/ari"
     ari_user: Annotated[str, Field(description="ARI user")] = "ivr"
-    ari_password: Annotated[
-        str, Field(repr=False, description="ARI password; empty: read from the secrets file")
-    ] = ""
+    ari_password: Annotated[str, Field(repr=False, description="ARI password; empty: read from the secrets file")] = ""
     ari_transport: Annotated[Transport, Field(description="REST over the events websocket, or over HTTP")] = "ws"
     redis_url: Annotated[str, Field(repr=False, description="Redis; unix:///path works too")] = (
         "redis://127.0.0.1:6379/0"
@@ -36,22 +35,25 @@ class Settings(BaseSettings):
     sounds_dir: Annotated[
         str, Field(description="folder of the built prompts, as Asterisk sees it; empty: <state_dir>/prompts")
     ] = ""
-    http_bind: Annotated[
-        str, Field(pattern=r"^[0-9.]+:\d+$", description="/healthz, /readyz and /metrics")
-    ] = "127.0.0.1:8080"
+    http_bind: Annotated[str, Field(pattern=r"^[0-9.]+:\d+$", description="/healthz, /readyz and /metrics")] = (
+        "127.0.0.1:8080"
+    )
     sip_bind: Annotated[str, Field(pattern=r"^[0-9.]+:\d+$", description="SIP address of `make run`")] = (
         "127.0.0.1:5060"
     )
     trunk_match: Annotated[str, Field(description="addresses (CIDR) that the trunk calls from")] = "127.0.0.2/32"
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="least level logged")] = (
-        "info"
-    )
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="least level logged")] = "info"
     wrap_ms: Annotated[int, Field(ge=0, description="rest of an agent after a talk, ms")] = 500
 
     @property
     def app(self) -> str:
         """Return the name of the ARI application: the node's."""
         return f"ivr-{self.node}"
+
+    @property
+    def ari_port(self) -> int:
+        """Return the port of ARI, from its address."""
+        return URL(self.ari_url).port or 8088
 
     @property
     def sounds(self) -> str:

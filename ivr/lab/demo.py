@@ -14,7 +14,7 @@ from ivr.errors import IvrError
 from ivr.lab.house import House
 from ivr.lab.scenes import HOUSES, Scene
 from ivr.plan import load_or_raise
-from ivr.prompts.build import build_site
+from ivr.prompts.studio import make_sounds
 from ivr.stack.root import ensure_root
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ async def demo(console: Console) -> list[Result]:
     """Play every scene, each house beside the others; return the results in the scenes' order."""
     plan, _ = load_or_raise(PLAN)
     prompts = RUN / "prompts"
-    build_site(PLAN, prompts, console=console)
+    make_sounds(PLAN, prompts, console)
     began = time.monotonic()
     houses = [
         play_house(plan, prompts, scenes, colour, console, began)

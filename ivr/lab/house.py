@@ -12,7 +12,7 @@ import redis.asyncio
 
 from ivr.core.plan import AgentId
 from ivr.lab.phones import Phone, PhoneBank, PhoneCall
-from ivr.queueing.model import Dump, NodeId
+from ivr.queueing.model import Dump, Epoch, NodeId
 from ivr.queueing.queue import Queue
 from ivr.stack.stack import Stack, StackConfig
 from ivr.stack.worker import WorkerProcess
@@ -89,8 +89,7 @@ class House:
     async def state(self) -> Dump:
         """Read everything that the queue holds."""
         if self.queue.epoch is None:
-            found = await self._redis.hget(self.queue.keys.name("site"), "epoch")
-            self.queue.epoch = found.decode()
+            self.queue.epoch = (await self.queue.found(Epoch("observer"))).epoch
         return await self.queue.dump()
 
     async def channels(self) -> list[str]:

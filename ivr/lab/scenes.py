@@ -63,7 +63,7 @@ def expect(holds: bool, why: str) -> None:  # noqa: FBT001 - it reads as a sente
 async def within(seconds: float, what: str, event: Awaitable[T]) -> T:
     """Return what is awaited, or fail the scene after so many seconds."""
     try:
-        return await asyncio.wait_for(event, seconds)  # type: ignore[arg-type]  # Moment is awaitable
+        return await asyncio.wait_for(event, seconds)
     except TimeoutError:
         raise SceneFailed(f"{what}: not within {seconds:.0f} s") from None
 
@@ -85,17 +85,17 @@ def prompt(house: House, name: PromptId) -> NDArray[np.int16]:
 async def hears_prompt(house: House, call: PhoneCall, name: PromptId, since_ns: int, seconds: float) -> float:
     """Return how alike the prompt and what the phone heard are, once it is alike enough."""
     wanted = prompt(house, name)
+    deadline = time.monotonic() + seconds
+    await asyncio.sleep(max(0.0, len(wanted) / 8000 - (time.monotonic_ns() - since_ns) / 1e9))
     score = 0.0
-
-    async def alike() -> bool:
-        nonlocal score
+    while score < ALIKE:
+        expect(
+            time.monotonic() < deadline,
+            f"the sentence {name} at the caller's ear: not within {seconds:.0f} s (correlation {score:.2f})",
+        )
+        await asyncio.sleep(0.3)
         heard = (await call.heard()).between(since_ns)
-        if heard.seconds * 8000 < len(wanted):
-            return False
-        score = audio.correlation(heard.pcm, wanted)
-        return score >= ALIKE
-
-    await until(seconds, f"the sentence {name} at the caller's ear", alike)
+        score = await asyncio.to_thread(audio.correlation, heard.pcm, wanted)
     return round(score, 3)
 
 

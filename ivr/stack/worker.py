@@ -32,7 +32,7 @@ class WorkerProcess:
 
     def __init__(self, env: Mapping[str, str], log: Path) -> None:
         self._env = {**os.environ, **env}
-        self._log = log
+        self.log = log
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -44,7 +44,7 @@ class WorkerProcess:
 
     async def start(self) -> None:
         """Start the worker, and return at once."""
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -54,7 +54,7 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, no lock taken
+                preexec_fn=_die_with_parent,
             )
 
     async def ready(self) -> None:
@@ -74,7 +74,7 @@ class WorkerProcess:
                     await asyncio.sleep(0.02)
         except TimeoutError:
             pass
-        tail = "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+        tail = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
         raise StackError(f"the worker is not ready; its log ends with:\n{tail}")
 
     async def kill(self) -> None:
