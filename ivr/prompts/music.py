@@ -5,6 +5,7 @@ It loops without a seam: what rings past the end is heard at the beginning.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -36,12 +37,13 @@ def hold_music() -> Audio:
     chord_s = _BEAT_S * _BEATS_A_CHORD
     size = round(len(_CHORDS) * chord_s * NARROW)
     track = np.zeros(size)
+    pad, bell = cache(_pad), cache(_bell)  # the same few notes come back
     for index, chord in enumerate(_CHORDS):
         start = index * chord_s
         for note in chord:
-            _add(track, start - 0.35, _pad(note, chord_s + 1.2), 0.13 if note < chord[1] else 0.1)
+            _add(track, start - 0.35, pad(note, chord_s + 1.2), 0.13 if note < chord[1] else 0.1)
         for beat, voice in enumerate(_ARPEGGIO):
-            _add(track, start + beat * _BEAT_S, _bell(chord[voice] + 12, 2.6), 0.16)
+            _add(track, start + beat * _BEAT_S, bell(chord[voice] + 12, 2.6), 0.16)
     spectrum = np.fft.rfft(track) * TELEPHONE.response(np.fft.rfftfreq(size, 1 / NARROW))
     return levelled(Audio(np.fft.irfft(spectrum, size), NARROW), LUFS, _PEAK_DB)
 
