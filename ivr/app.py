@@ -65,6 +65,7 @@ async def _serve(settings: Settings) -> None:
     try:
         async with Ledger(settings.ledger) as ledger:
             queue = Queue(connection, plan.site, tuple(plan.topics), node=NodeId(settings.node))
+            metrics.watch(ari, queue)
             worker = Worker(
                 ari=ari,
                 queue=queue,

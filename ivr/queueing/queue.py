@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, ReadOnlyError, TimeoutError  # noqa: A004
@@ -53,6 +54,8 @@ class Queue:
         self._retry = retry or Retry()
         self.clock = clock or SiteClock()
         self.epoch: m.Epoch | None = None
+        self.sent: Counter[str] = Counter()
+        """Round trips so far, by command."""
 
     @property
     def site(self) -> SiteId:
@@ -86,6 +89,7 @@ class Queue:
 
     async def _send(self, command: Command[R]) -> R:
         keys, argv = self._wire.encode(command, self.clock(), self.epoch)
+        self.sent[command.name] += 1
         try:
             raw: Any = await self._redis.evalsha(script.sha(), len(keys), *keys, *argv)
         except NoScriptError:

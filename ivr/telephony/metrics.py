@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+import asyncio
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client import Metric
+
+    from ivr.ari import AriClient
+    from ivr.queueing.queue import Queue
 
 
 class Metrics:
-    """The worker's own registry and what it counts."""
+    """The worker's own registry and what it counts; also its process: time, memory, descriptors."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -14,3 +27,33 @@ class Metrics:
         self.begun = Counter("ivr_calls_begun", "Calls begun or adopted", registry=self.registry)
         self.ended = Counter("ivr_calls_ended", "Calls ended, by outcome", ["outcome"], registry=self.registry)
         self.ari_up = Gauge("ivr_ari_up", "1 while connected to Asterisk", registry=self.registry)
+        ProcessCollector(registry=self.registry)
+
+    def watch(self, ari: AriClient, queue: Queue) -> None:
+        """Show, too, what passes between the worker and Asterisk and Redis, counted where it happens."""
+        self.registry.register(_Traffic(ari, queue))
+
+
+class _Traffic(Collector):
+    """Read at each request of /metrics; costs nothing in between."""
+
+    def __init__(self, ari: AriClient, queue: Queue) -> None:
+        self._ari = ari
+        self._queue = queue
+
+    def describe(self) -> list[Metric]:
+        """Say nothing beforehand: a task count needs the running loop."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the counters as they stand."""
+        stats = self._ari.stats
+        yield CounterMetricFamily("ivr_ari_requests", "Requests sent to Asterisk", stats.requests)
+        yield CounterMetricFamily("ivr_ari_events", "Events of Asterisk that were acted upon", stats.events)
+        yield CounterMetricFamily("ivr_ari_timeouts", "Requests that Asterisk never answered", stats.timeouts)
+        yield CounterMetricFamily("ivr_ari_connections", "Times that Asterisk was connected to", stats.connections)
+        sent = CounterMetricFamily("ivr_queue_round_trips", "Round trips to Redis, by command", labels=["command"])
+        for command, count in sorted(self._queue.sent.items()):
+            sent.add_metric([command], count)
+        yield sent
+        yield GaugeMetricFamily("ivr_tasks", "Tasks of the worker's loop", len(asyncio.all_tasks()))
