@@ -72,6 +72,14 @@ def check(
 
 
 @app.command()
+def settings() -> None:
+    """Print every setting, its default and its meaning, as a Markdown table."""
+    from ivr.settings import table  # noqa: PLC0415
+
+    _out.print(table(), highlight=False, markup=False, soft_wrap=True, end="")
+
+
+@app.command()
 def serve() -> None:
     """Run one worker against the Asterisk and the Redis of the settings."""
     from ivr.app import serve as run_worker  # noqa: PLC0415

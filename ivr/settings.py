@@ -69,3 +69,12 @@ class Settings(BaseSettings):
     def ledger(self) -> str:
         """Return the ledger's address."""
         return self.ledger_url or f"sqlite+aiosqlite:///{(self.state_dir / 'ledger.sqlite').absolute()}"
+
+
+def table() -> str:
+    """Return every setting as a Markdown table: variable, default, meaning."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default == "" else f"`{field.default}`"
+        rows.append(f"| `IVR_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(rows) + "\n"
