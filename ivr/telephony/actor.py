@@ -56,7 +56,7 @@ class Desk(Protocol):
     async def promise(self, call: Call, effect: fx.Promise) -> None:
         """Commit a promise; raises LedgerError."""
 
-    def ended(self, call: Call) -> None:
+    def ended(self, actor: CallActor) -> None:
         """Forget a call that is over, or that was given away."""
 
 
@@ -101,7 +101,7 @@ class CallActor:
         finally:
             self._stop_clocks()
             self._recorder.close()
-            self._desk.ended(self.call)
+            self._desk.ended(self)
 
     @property
     def over(self) -> bool:

@@ -1,13 +1,10 @@
-"""What single ARI events mean for agents."""
+"""What the end of an agent's leg means."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ivr.ari.events import ContactStatusChange, PeerStatusChange
-
 if TYPE_CHECKING:
-    from ivr.ari import Event
     from ivr.core.inputs import AgentFailure
 
 # ITU-T Q.850 cause values, as Asterisk reports them
@@ -23,14 +20,3 @@ def leg_failure(cause: int) -> AgentFailure:
     if cause == _REJECTED:
         return "failed"
     return "gone" if cause in _GONE else "miss"
-
-
-def presence_of(event: Event) -> tuple[str, bool] | None:
-    """Return (endpoint, present) of a contact or peer event, None when it says neither."""
-    said = event.decode()
-    if not isinstance(said, ContactStatusChange | PeerStatusChange):
-        return None
-    endpoint = said.endpoint
-    if endpoint.technology != "PJSIP" or endpoint.state not in {"online", "offline"}:
-        return None
-    return endpoint.resource, endpoint.state == "online"

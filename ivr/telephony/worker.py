@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ivr import log
-from ivr.ari import AriError, Connected, Disconnected, Replaced
+from ivr.ari import Connected, Disconnected, Replaced
 from ivr.ari import events as ari_events
 from ivr.core import inputs as ev
 from ivr.core.caller import CallId
@@ -24,10 +24,12 @@ from ivr.queueing.errors import QueueError, StateLost
 from ivr.queueing.model import Epoch, NodeId, Offer, Routing, Withdrawn, WorkerId
 from ivr.telephony.actor import CallActor
 from ivr.telephony.callers import identify
-from ivr.telephony.events import leg_failure, presence_of
+from ivr.telephony.events import leg_failure
 from ivr.telephony.ids import OwnId, parse, recording_name
 from ivr.telephony.line import Line
 from ivr.telephony.liveness import is_dead, own_name
+from ivr.telephony.presence import EVENTS as PRESENCE_EVENTS
+from ivr.telephony.presence import Presence
 from ivr.telephony.recorder import Recorder
 from ivr.telephony.resync import compare
 from ivr.telephony.tasks import Tasks
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
     from ivr.ari import AnyEvent, AriClient, Event, State
     from ivr.core import effects as fx
-    from ivr.core.plan import AgentId, Plan
+    from ivr.core.plan import Plan
     from ivr.ledger.store import Ledger
     from ivr.queueing.listener import OfferListener
     from ivr.queueing.model import Moves
@@ -53,8 +55,7 @@ EVENTS: Final = (
     "PlaybackFinished",
     "RecordingFinished",
     "RecordingFailed",
-    "ContactStatusChange",
-    "PeerStatusChange",
+    *PRESENCE_EVENTS,
 )
 REAP_EVERY_S: Final = 0.25
 LEASE_MS: Final = 5_000
@@ -67,7 +68,7 @@ _log = log.get("worker")
 class Worker:
     """Holds every call of one node. `run` returns only when cancelled."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything that it serves with, by name
         self,
         *,
         ari: AriClient,
@@ -97,7 +98,9 @@ class Worker:
         self._metrics = metrics
         self._recordings = recordings
         self._actors: dict[CallId, CallActor] = {}
+        self._lives = Tasks()
         self._tasks = Tasks()
+        self._presence = Presence(plan, app, self.node, queue, self.route, self._tasks)
         self.connected = False
 
     # -- what actors need (Desk) -------------------------------------------
@@ -141,9 +144,12 @@ class Worker:
         )
         await self._ledger.promise(file, call.caller.number)
 
-    def ended(self, call: Call) -> None:
-        """Forget a call."""
-        self._actors.pop(call.id, None)
+    def ended(self, actor: CallActor) -> None:
+        """Forget a call; one that was abandoned is another worker's, or another actor's, by now."""
+        call = actor.call
+        if self._actors.get(call.id) is not actor:
+            return
+        del self._actors[call.id]
         self._metrics.calls.set(len(self._actors))
         outcome = getattr(call.phase, "outcome", "handed")
         self._metrics.ended.labels(outcome).inc()
@@ -169,6 +175,7 @@ class Worker:
                 group.create_task(self._listener(self.node, self._tell, lambda: None).run())
                 await self._ari.run()
         finally:
+            await self._lives.close()
             await self._tasks.close()
             with contextlib.suppress(QueueError):
                 await self.queue.unlease(self.node, self._id)
@@ -234,7 +241,7 @@ class Worker:
         for actor in self._actors.values():
             actor.abandon()
         self._actors.clear()
-        self._tasks.cancel()
+        self._lives.cancel()
 
     async def _reap(self) -> None:
         """End what is due; learn every live offer again, so that a lost reply strands nobody."""
@@ -273,20 +280,23 @@ class Worker:
         match state:
             case Connected():
                 self.connected = True
+                self._metrics.ari_up.set(1)
                 _log.info("connected to Asterisk", node=self.node)
             case Disconnected(reason):
                 if self.connected:
                     _log.error("lost Asterisk; reconnecting", node=self.node, reason=reason)
                 self.connected = False
+                self._metrics.ari_up.set(0)
             case Replaced():
                 self.connected = False
+                self._metrics.ari_up.set(0)
                 _log.error("another worker connected under our name", node=self.node)
                 self._tasks.start(self._step_back("replaced"))
 
     async def on_connect(self, ari: AriClient) -> None:
         """Compare Asterisk with Redis and repair, while new events are held back."""
         started = time.monotonic()
-        await self._read_presence(ari)
+        await self._presence.read(ari)
         channels, bridges = await ari.channels.list(), await ari.bridges.list()
         calls: dict[CallId, Call] = {}
         for record in await self.queue.calls_of(self.node):
@@ -326,15 +336,6 @@ class Worker:
                 ms=round((time.monotonic() - started) * 1000),
             )
 
-    async def _read_presence(self, ari: AriClient) -> None:
-        sources = ",".join(f"endpoint:PJSIP/{agent.endpoint}" for agent in self._plan.agents.values())
-        await ari.applications.subscribe(applicationName=self._app, eventSource=sources)
-        online = {
-            endpoint.resource for endpoint in await ari.endpoints.listByTech(tech="PJSIP") if endpoint.state == "online"
-        }
-        for agent in self._plan.agents.values():
-            self.route(await self.queue.presence(agent.id, agent.groups, self.node, present=agent.endpoint in online))
-
     # -- events ------------------------------------------------------------
 
     def on_event(self, event: Event) -> None:
@@ -349,8 +350,8 @@ class Worker:
                 self._channel_event(event.decode())
             case "RecordingFinished" | "RecordingFailed":
                 self._recorded(event)
-            case "ContactStatusChange" | "PeerStatusChange":
-                self._presence(event)
+            case "ContactStatusChange" | "PeerStatusChange" | "ChannelStateChange":
+                self._presence.heard(event.decode())
             case _:
                 pass
 
@@ -396,12 +397,13 @@ class Worker:
         self._actors[call.id] = actor
         self._metrics.calls.set(len(self._actors))
         self._metrics.begun.inc()
-        self._tasks.start(actor.run())
+        self._lives.start(actor.run())
         return actor
 
     def _destroyed(self, channel: str, cause: int) -> None:
         own = parse(channel)
         if own is None:
+            self._presence.gone(channel)
             if actor := self._actors.get(CallId(channel)):
                 actor.put(ev.HungUp())
         elif own.kind == "leg" and (actor := self._actors.get(own.call)):
@@ -412,21 +414,3 @@ class Worker:
         call, _, serial = rest.rpartition(".")
         if actor := self._actors.get(CallId(call)):
             actor.put(ev.RecordingDone(int(serial), kept=event.type == "RecordingFinished"))
-
-    def _presence(self, event: Event) -> None:
-        found = presence_of(event)
-        if found is None:
-            return
-        endpoint, present = found
-        for agent in self._plan.agents.values():
-            if agent.endpoint == endpoint:
-                self._tasks.start(self._tell_presence(agent.id, present=present))
-
-    async def _tell_presence(self, agent_id: AgentId, *, present: bool) -> None:
-        agent = self._plan.agents[agent_id]
-        try:
-            self.route(await self.queue.presence(agent.id, agent.groups, self.node, present=present))
-        except QueueError as error:
-            _log.warning("an agent's presence is not known to the queue", agent=agent.id, reason=str(error))
-        except AriError as error:
-            _log.warning("presence", reason=str(error))

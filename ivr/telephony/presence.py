@@ -1,0 +1,86 @@
+"""Which agents are there, and which have a call outside of us: Asterisk tells, the queue is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ivr import log
+from ivr.ari.events import ChannelStateChange, ContactStatusChange, PeerStatusChange
+from ivr.queueing.errors import QueueError
+from ivr.telephony.ids import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ivr.ari import AnyEvent, AriClient
+    from ivr.core.plan import Agent, AgentId, Plan
+    from ivr.queueing.model import Moves, NodeId
+    from ivr.queueing.queue import Queue
+    from ivr.telephony.tasks import Tasks
+
+EVENTS: Final = ("ContactStatusChange", "PeerStatusChange", "ChannelStateChange")
+_ONLINE: Final = "online"
+_TECHNOLOGY: Final = "PJSIP"
+
+_log = log.get("presence")
+
+
+class Presence:
+    """The agents of one node's Asterisk, as the queue must know them."""
+
+    def __init__(
+        self, plan: Plan, app: str, node: NodeId, queue: Queue, route: Callable[[Moves], None], tasks: Tasks
+    ) -> None:
+        self._app = app
+        self._node = node
+        self._queue = queue
+        self._route = route
+        self._tasks = tasks
+        self._agents = {agent.endpoint: agent for agent in plan.agents.values()}
+        self._outside: dict[str, AgentId] = {}
+
+    async def read(self, ari: AriClient) -> None:
+        """Ask to hear of every agent's phone, and tell the queue who is there now and who is busy."""
+        sources = ",".join(f"endpoint:{_TECHNOLOGY}/{endpoint}" for endpoint in self._agents)
+        await ari.applications.subscribe(applicationName=self._app, eventSource=sources)
+        self._outside.clear()
+        for endpoint in await ari.endpoints.listByTech(tech=_TECHNOLOGY):
+            agent = self._agents.get(endpoint.resource)
+            if agent is None:
+                continue
+            self._outside |= {channel: agent.id for channel in endpoint.channel_ids if parse(channel) is None}
+            self._route(await self._present(agent, present=endpoint.state == _ONLINE))
+            self._route(await self._queue.busy(agent.id, busy=agent.id in self._outside.values()))
+
+    def heard(self, event: AnyEvent) -> None:
+        """Take an event about a phone, or about a channel of one that is not ours."""
+        match event:
+            case ContactStatusChange(endpoint=endpoint) | PeerStatusChange(endpoint=endpoint):
+                agent = self._agents.get(endpoint.resource)
+                if agent is not None and endpoint.state in {_ONLINE, "offline"}:
+                    self._tell(self._present(agent, present=endpoint.state == _ONLINE))
+            case ChannelStateChange(channel=channel):
+                agent = self._agents.get(channel.name.removeprefix(f"{_TECHNOLOGY}/").rpartition("-")[0])
+                if agent is not None and parse(channel.id) is None and channel.id not in self._outside:
+                    self._outside[channel.id] = agent.id
+                    self._tell(self._queue.busy(agent.id, busy=True))
+            case _:
+                pass
+
+    def gone(self, channel: str) -> None:
+        """Note that a channel ended; the last one outside of us leaves its agent free."""
+        agent = self._outside.pop(channel, None)
+        if agent is not None and agent not in self._outside.values():
+            self._tell(self._queue.busy(agent, busy=False))
+
+    def _present(self, agent: Agent, *, present: bool) -> Awaitable[Moves]:
+        return self._queue.presence(agent.id, agent.groups, self._node, present=present)
+
+    def _tell(self, news: Awaitable[Moves]) -> None:
+        self._tasks.start(self._send(news))
+
+    async def _send(self, news: Awaitable[Moves]) -> None:
+        try:
+            self._route(await news)
+        except QueueError as error:
+            _log.warning("an agent's presence is not known to the queue", reason=str(error))
