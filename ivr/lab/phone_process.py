@@ -86,6 +86,7 @@ class Phones:
         self._send = send
         self._runtime = Runtime()
         self._relays: dict[str, SipRelay] = {}
+        self._relaying = asyncio.Lock()
         self._phones: dict[int, _Phone] = {}
         self._lines: OrderedDict[int, _Line] = OrderedDict()
         self._live: dict[int, _Line] = {}
@@ -150,11 +151,7 @@ class Phones:
             self._send({"re": number, "ok": result or {}})
 
     async def _do_phone(self, **spec: Any) -> Json:
-        relay = self._relays.get(spec["registrar"])
-        if relay is None:
-            host, _, port = spec["registrar"].rpartition(":")
-            relay = self._relays[spec["registrar"]] = SipRelay(self._bind, (host, int(port)))
-            await relay.open()
+        relay = await self._relay(spec["registrar"])
         account = Account(
             spec["user"],
             spec["registrar"],
@@ -170,6 +167,16 @@ class Phones:
         agent.on_incoming(lambda call: self._incoming(phone, call))
         self._phones[phone.number] = phone
         return {"phone": phone.number}
+
+    async def _relay(self, registrar: str) -> SipRelay:
+        async with self._relaying:
+            relay = self._relays.get(registrar)
+            if relay is None:
+                host, _, port = registrar.rpartition(":")
+                relay = SipRelay(self._bind, (host, int(port)))
+                await relay.open()
+                self._relays[registrar] = relay
+            return relay
 
     async def _do_behave(self, phone: int, auto_answer: int | None, refuse: int | None) -> None:
         self._phones[phone].auto_answer, self._phones[phone].refuse = auto_answer, refuse
