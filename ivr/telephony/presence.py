@@ -49,8 +49,10 @@ class Presence:
             if agent is None:
                 continue
             self._outside |= {channel: agent.id for channel in endpoint.channel_ids if parse(channel) is None}
-            self._route(await self._present(agent, present=endpoint.state == _ONLINE))
-            self._route(await self._queue.busy(agent.id, busy=agent.id in self._outside.values()))
+            here = endpoint.state == _ONLINE
+            self._route(await self._present(agent, present=here))
+            if here:
+                self._route(await self._queue.busy(agent.id, busy=agent.id in self._outside.values()))
 
     def heard(self, event: AnyEvent) -> None:
         """Take an event about a phone, or about a channel of one that is not ours."""
