@@ -19,8 +19,10 @@ import signal
 import sys
 import threading
 import time
+from bisect import bisect_left
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -238,10 +240,10 @@ class Phones:
     async def _do_say(self, call: int, pcm: str) -> None:
         self._lines[call].voice.say(base64.b64decode(pcm))
 
-    async def _do_heard(self, call: int) -> Json:
+    async def _do_heard(self, call: int, since: int) -> Json:
         voice = self._lines[call].voice
         voice.tick()
-        chunks = list(voice.chunks)
+        chunks = voice.chunks[bisect_left(voice.chunks, since, key=itemgetter(0)) :]
         return {
             "chunks": [(at, len(pcm) // 2) for at, pcm in chunks],
             "pcm": base64.b64encode(b"".join(pcm for _, pcm in chunks)).decode(),

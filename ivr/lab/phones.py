@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import orjson
 
+from ivr.lab import audio
 from ivr.lab.heard import Heard, on_time_axis
 from ivr.lab.moments import Key, Moment, NotEstablished, PhoneError
 
@@ -43,6 +44,7 @@ _PIPE_LIMIT: Final = 1 << 26
 _START_S: Final = 20.0
 _CLOSE_S: Final = 6.0
 _REPLY_S: Final = 15.0
+_LISTEN_S: Final = 0.1
 _PROJECT: Final = Path(__file__).resolve().parents[2]
 
 Json = dict[str, Any]
@@ -98,10 +100,31 @@ class PhoneCall:
         """Send samples (int16, 8 kHz) once; returns when they are queued."""
         await self._ask("say", pcm=base64.b64encode(pcm.astype("<i2").tobytes()).decode())
 
-    async def heard(self) -> Heard:
-        """All that came so far (10 minutes at most), also after the call's end."""
-        reply = await self._ask("heard")
+    async def heard(self, since_ns: int = 0) -> Heard:
+        """All that came so far, or since an instant (10 minutes at most), also after the call's end."""
+        reply = await self._ask("heard", since=since_ns)
         return on_time_axis(reply["chunks"], base64.b64decode(reply["pcm"]))
+
+    async def hear_for(self, seconds: float, *, within_s: float = 20.0) -> Heard:
+        """What was heard, as soon as it is that long. `TimeoutError` when it does not get so."""
+        async with asyncio.timeout(within_s):
+            while (heard := await self.heard()).seconds < seconds:  # noqa: ASYNC110 - it is in another process
+                await asyncio.sleep(max(_LISTEN_S, seconds - heard.seconds))
+        return heard
+
+    async def hear_tone(
+        self, hz: float, seconds: float = 1.0, *, over_db: float = 20.0, within_s: float = 15.0, since_ns: int = 0
+    ) -> audio.Stretch:
+        """The first long enough stretch of a tone, as soon as it was heard. `TimeoutError` when it is not."""
+        async with asyncio.timeout(within_s):
+            while True:
+                heard = await self.heard(since_ns)
+                stretch = audio.longest_tone(heard.pcm, heard.rate, hz, over_db=over_db)
+                if stretch.seconds >= seconds:
+                    return stretch
+                # It cannot be there before what is missing after the end of what was heard has come.
+                running = stretch.seconds if stretch.end >= heard.seconds - _LISTEN_S else 0.0
+                await asyncio.sleep(max(_LISTEN_S, seconds - running))
 
     async def forget_sound(self) -> None:
         """Free what was heard and keep no more."""
@@ -290,6 +313,7 @@ class PhoneBank:
         process = self._process
         if process is None:
             return
+        self._over = self._over or f"the phones at {self.bind} have been closed"
         if process.returncode is None and process.stdin is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.thaw()
@@ -340,7 +364,7 @@ class PhoneBank:
             return
         while line := await stream.readline():
             self._take(orjson.loads(line))
-        self._over = f"the phones at {self.bind} are gone"
+        self._over = self._over or f"the phones at {self.bind} are gone"
         self._ready.miss(self._over)
         for reply in self._waiting.values():
             if not reply.done():

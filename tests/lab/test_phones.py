@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from ivr.lab import audio
 from ivr.lab.moments import NotEstablished, PhoneError
-from ivr.lab.phones import Phone, PhoneBank, PhoneCall
+from ivr.lab.phones import Phone, PhoneBank
 from tests.lab.line import DESKS, ECHO, KEY, PAUSES, TONE, TONE_HZ, desk_number, lab_line
 
 if TYPE_CHECKING:
@@ -76,23 +76,6 @@ async def line(stack: Stack) -> AsyncIterator[Line]:
     await line.quiet()
 
 
-async def until_heard(call: PhoneCall, hz: float, seconds: float) -> audio.Stretch:
-    """Return once that much of a tone was heard in one piece."""
-    async with asyncio.timeout(10):
-        while True:
-            heard = await call.heard()
-            stretch = audio.longest_tone(heard.pcm, heard.rate, hz)
-            if stretch.seconds >= seconds:
-                return stretch
-
-
-async def until_seconds(call: PhoneCall, seconds: float) -> None:
-    """Return once that much was heard of anything."""
-    async with asyncio.timeout(20):
-        while (await call.heard()).seconds < seconds:
-            pass
-
-
 async def test_a_key_rings_a_desk_and_tones_go_both_ways_until_the_hangup(line: Line) -> None:
     desk = await line.desk(3)
     caller = await line.caller()
@@ -107,8 +90,8 @@ async def test_a_key_rings_a_desk_and_tones_go_both_ways_until_the_hangup(line: 
     await ringing.established
     await call.play_tone(CALLER_HZ)
     await ringing.play_tone(AGENT_HZ)
-    assert (await until_heard(call, AGENT_HZ, 1.0)).seconds >= 1.0
-    assert (await until_heard(ringing, CALLER_HZ, 1.0)).seconds >= 1.0
+    assert (await call.hear_tone(AGENT_HZ, 1.0)).seconds >= 1.0
+    assert (await ringing.hear_tone(CALLER_HZ, 1.0)).seconds >= 1.0
     hung_up = await call.hangup()
     assert hung_up <= await call.closed < hung_up + SECOND
     assert hung_up <= await ringing.closed < hung_up + SECOND
@@ -123,11 +106,11 @@ async def test_a_tone_stops_when_told(line: Line) -> None:
     call = await caller.dial(line.uri(ECHO))
     await call.established
     await call.play_tone(CALLER_HZ)
-    await until_heard(call, CALLER_HZ, 1.0)
+    await call.hear_tone(CALLER_HZ)
     await call.be_silent()
     stopped = time.monotonic_ns()
-    await until_seconds(call, (await call.heard()).seconds + 1)
-    after = (await call.heard()).between(stopped + 250_000_000)
+    heard = await call.hear_for((await call.heard()).seconds + 1)
+    after = heard.between(stopped + 250_000_000)
     assert audio.level_dbfs(after.pcm) < -55
     await call.hangup()
 
@@ -139,8 +122,7 @@ async def test_what_is_said_comes_back_as_it_was(line: Line) -> None:
     call = await caller.dial(line.uri(ECHO))
     await call.established
     await call.say(voice(3))
-    await until_seconds(call, 4)
-    assert audio.correlation((await call.heard()).pcm, voice(3)) > 0.95
+    assert audio.correlation((await call.hear_for(4)).pcm, voice(3)) > 0.95
     await call.hangup()
 
 
@@ -224,7 +206,7 @@ async def test_twenty_phones_talk_at_once(line: Line) -> None:
     answered = [await desk.next_call() for desk in desks]
     await asyncio.gather(*(call.established for call in answered))
     await asyncio.gather(*(call.play_tone(CALLER_HZ) for call in calls))
-    await asyncio.gather(*(until_heard(call, CALLER_HZ, 1.0) for call in answered))
+    await asyncio.gather(*(call.hear_tone(CALLER_HZ) for call in answered))
     await asyncio.gather(*(call.hangup() for call in calls))
     await asyncio.gather(*(call.closed for call in answered))
 
@@ -311,5 +293,5 @@ async def test_a_bank_leaves_nothing_behind() -> None:
 async def test_a_tone_of_the_switchboard_is_heard(line: Line) -> None:
     call = await (await line.caller()).dial(line.uri(TONE))
     await call.established
-    await until_heard(call, TONE_HZ, 1.0)
+    await call.hear_tone(TONE_HZ)
     await call.hangup()
