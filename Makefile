@@ -1,6 +1,6 @@
 # Every target makes what it needs first: .venv here, and the runtime root (asterisk, redis-server, …)
 # under $XDG_CACHE_HOME. The first run on a new machine takes some minutes, later ones nothing.
-# ARGS=… goes on to the command:  make bench ARGS=--quick
+# ARGS=… goes on to the command.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup root demo run check lint types unit test proof bench compose-test clean
+.PHONY: help setup root demo run check lint types unit test compose-test clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,14 +47,6 @@ unit: .venv/.ready ## the tests that need nothing but Python
 test: check root ## every layer of tests
 	@echo "test: Redis, Asterisk, the whole line"
 	@$(BIN)/pytest -m "redis or asterisk or e2e" $(ARGS)
-
-proof: root ## the full figures, up to an hour; goes on where it was stopped
-	@echo "proof: the full figures"
-	@$(BIN)/ivr proof $(ARGS)
-
-bench: root ## cost of a call, ours and app_queue's
-	@echo "bench: cost of a call"
-	@$(BIN)/ivr bench $(ARGS)
 
 compose-test: setup ## build and start docker-compose.yml, put one call through
 	@echo "compose-test: the same line, in Docker"

@@ -104,22 +104,6 @@ def demo() -> None:
 
 
 @app.command()
-def bench(*, quick: Annotated[bool, typer.Option(help="At most five minutes.")] = False) -> None:
-    """Measure what a call costs, ours beside Asterisk's own queue; figures in .run/bench.json."""
-    from ivr.lab.bench import main as measure  # noqa: PLC0415
-
-    raise typer.Exit(measure(quick=quick))
-
-
-@app.command()
-def proof() -> None:
-    """Take the full figures, up to an hour; goes on where it was stopped. Figures in .run/proof.json."""
-    from ivr.lab.proof import main as prove  # noqa: PLC0415
-
-    raise typer.Exit(prove())
-
-
-@app.command()
 def replay(recording: Path, plan: PlanFolder = None) -> None:
     """Run a call's recording again on the core, and tell what it did."""
     from ivr.plan import load_or_raise  # noqa: PLC0415

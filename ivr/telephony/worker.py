@@ -282,9 +282,9 @@ class Worker:
                 self.connected = True
                 self._metrics.ari_up.set(1)
                 _log.info("connected to Asterisk", node=self.node)
-            case Disconnected(reason):
-                if self.connected:
-                    _log.error("lost Asterisk; reconnecting", node=self.node, reason=reason)
+            case Disconnected(reason, attempt):
+                if self.connected or attempt == 1:
+                    _log.error("no connection to Asterisk; trying again", node=self.node, reason=reason)
                 self.connected = False
                 self._metrics.ari_up.set(0)
             case Replaced():
