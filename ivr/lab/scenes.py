@@ -354,4 +354,4 @@ FROZEN: Final = Scene("frozen", "our process is frozen: the general desk rings",
 ADOPTED: Final = Scene("adopted", "killed with three callers, started again: all three are kept", adopted)
 
 HOUSES: Final = ((RIGHT_AGENT, NEXT_AGENT), (NOBODY, ADOPTED), (KILLED, FROZEN))
-"""Which scenes follow one another in the same house; the houses run side by side."""
+"""Which scenes follow one another in the same house; a house is a switchboard of its own."""

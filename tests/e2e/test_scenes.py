@@ -29,7 +29,7 @@ async def test_callers_are_served_as_promised(
     plan, _ = load_or_raise(PLAN)
     make_sounds(PLAN, tmp_path, Console(quiet=True))
     async with House(plan, PLAN, tmp_path) as house:
+        assert house.stack.errors() == []
         for scene in scenes:
             await scene.play(house, print)
-        assert house.stack.errors() == []
     assert "failed" not in capsys.readouterr().out

@@ -192,7 +192,7 @@ async def instance(home: Path, plan: Plan | None = None, **options: Any) -> Asyn
                     assert process.returncode is None, (home / "console").read_text()
             yield found
             await found.until("core show channels count", r"\b0 active channels")
-            assert found.alarms() == []
+            assert not found.alarms(), "\n".join(found.alarms())
         finally:
             if process.returncode is None:
                 process.terminate()
