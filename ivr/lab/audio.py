@@ -97,12 +97,14 @@ def find(heard: NDArray[Any], reference: NDArray[Any], rate: int = 8_000, *, sea
     Its loudest second gives the delay; from there on both ways, windows of 250 ms are each
     correlated (normalised) at the best lag within `search_ms` of the last good one, so that a
     clock that runs off, a lost packet or A-law coding does not spoil the whole. The score is their mean,
-    weighted by the reference's energy. What was not heard at all counts as 0.
+    weighted by the reference's energy. What was not heard at all counts as 0. The reference may begin up to
+    a second before what was heard (a phone that misses the first packet): then the delay is negative.
     """
-    ref, got = _unit(reference), _unit(heard)
+    before = rate
+    ref, got = _unit(reference), np.concatenate([np.zeros(before), _unit(heard)])
     size = rate // 4
     count = len(ref) // size
-    if not count or len(got) < size:
+    if not count or len(heard) < size:
         return Match(0.0, 0.0, 0.0)
     energy = np.sum(ref[: count * size].reshape(count, size) ** 2, axis=1)
     if not energy.sum():
@@ -123,7 +125,7 @@ def find(heard: NDArray[Any], reference: NDArray[Any], rate: int = 8_000, *, sea
                 lags[window] = near
     weight = energy / energy.sum()
     delay, skew = _line(lags, weight, size, float(lag))
-    return Match(float(scores @ weight), delay / rate, skew * 1e6)
+    return Match(float(scores @ weight), (delay - before) / rate, skew * 1e6)
 
 
 def _line(lags: NDArray[Any], weight: NDArray[Any], size: int, fallback: float) -> tuple[float, float]:

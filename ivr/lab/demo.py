@@ -50,7 +50,9 @@ async def play_house(
         for scene in scenes:
 
             def tell(what: str, name: str = scene.name) -> None:
-                console.print(f"[dim]{time.monotonic() - began:6.1f} s[/dim] [{colour}]{name:12}[/{colour}] {what}")
+                console.print(
+                    f"[dim]{time.monotonic() - began:6.1f} s[/dim] [{colour}]{name:12}[/{colour}] {what}", soft_wrap=True
+                )
 
             results.append(await play_scene(house, scene, tell))
             if not results[-1]["ok"]:
@@ -68,15 +70,18 @@ def keep_logs(house: House, scene: Scene) -> None:
 
 
 async def demo(console: Console) -> list[Result]:
-    """Play every scene, one house after the other; return the results in the scenes' order."""
+    """Play every scene, the houses side by side; return the results in the scenes' order."""
     plan, _ = load_or_raise(PLAN)
     prompts = RUN / "prompts"
     make_sounds(PLAN, prompts, console)
     began = time.monotonic()
-    results: list[Result] = []
-    for scenes, colour in zip(HOUSES, COLOURS, strict=True):
-        results += await play_house(plan, prompts, scenes, colour, console, began)
-    return results
+    played = await asyncio.gather(
+        *(
+            play_house(plan, prompts, scenes, colour, console, began)
+            for scenes, colour in zip(HOUSES, COLOURS, strict=True)
+        )
+    )
+    return [result for results in played for result in results]
 
 
 def main() -> int:

@@ -135,6 +135,11 @@ class TestCorrelation:
         heard = np.delete(reference, slice(16_000, 16_160))
         assert 0.9 < audio.correlation(heard, reference) < 1.0
 
+    def test_a_first_packet_that_never_came_costs_only_itself(self) -> None:
+        found = audio.find(alaw(voice(2))[160:], voice(2))
+        assert found.score > 0.9
+        assert found.delay == pytest.approx(-0.02, abs=0.001)
+
     def test_what_was_not_heard_counts_as_nothing(self) -> None:
         reference = voice(8)
         energy = np.cumsum(reference.astype(float) ** 2)
