@@ -51,7 +51,8 @@ async def play_house(
 
             def tell(what: str, name: str = scene.name) -> None:
                 console.print(
-                    f"[dim]{time.monotonic() - began:6.1f} s[/dim] [{colour}]{name:12}[/{colour}] {what}", soft_wrap=True
+                    f"[dim]{time.monotonic() - began:6.1f} s[/dim] [{colour}]{name:12}[/{colour}] {what}",
+                    soft_wrap=True,
                 )
 
             results.append(await play_scene(house, scene, tell))
