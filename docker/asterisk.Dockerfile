@@ -20,8 +20,9 @@ RUN rm -rf /etc/asterisk /var/lib/asterisk/* /var/spool/asterisk /var/log/asteri
     && chown 10010:10010 /run/asterisk /var/lib/asterisk /var/spool/asterisk /var/log/asterisk
 
 COPY docker/healthy.sh /usr/local/bin/healthy
+COPY docker/asterisk.sh /usr/local/bin/run-asterisk
 
 ENV LANG=C.UTF-8 HOME=/tmp
 USER 10010:10010
 WORKDIR /tmp
-CMD ["asterisk", "-f", "-C", "/etc/asterisk/asterisk.conf"]
+ENTRYPOINT ["/usr/local/bin/run-asterisk"]

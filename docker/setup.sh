@@ -10,7 +10,8 @@ for folder in /run/standardiste /data /etc/asterisk /var/lib/asterisk /var/spool
 done
 
 as_user() { setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --inh-caps=-all "$@"; }
-export HOME=/tmp
+# What is spoken once is not spoken again.
+export HOME=/tmp XDG_CACHE_HOME="$IVR_STATE_DIR/cache"
 
 as_user ivr check
 as_user ivr prompts build --out "$IVR_SOUNDS_DIR"

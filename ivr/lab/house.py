@@ -18,7 +18,7 @@ from ivr.stack.stack import Stack, StackConfig
 from ivr.stack.worker import WorkerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -32,8 +32,16 @@ CALLER: Final = "+33639980001"
 class House:
     """Everything runs inside `async with`; nothing is left after it. `stack`, `worker` are there to be troubled."""
 
-    def __init__(self, plan: Plan, plan_dir: Path, prompts_dir: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        plan_dir: Path,
+        prompts_dir: Path,
+        env: Mapping[str, str] | None = None,
+        shape: Callable[[StackConfig], StackConfig] | None = None,
+    ) -> None:
         self.plan = plan
+        self._shape = shape
         self.prompts_dir = prompts_dir
         self._env = {"IVR_PLAN": str(plan_dir.absolute()), "IVR_LOG_LEVEL": "info", **(env or {})}
         self._exit = contextlib.AsyncExitStack()
@@ -41,9 +49,8 @@ class House:
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as opening:
-            self.stack = await opening.enter_async_context(
-                Stack(StackConfig(plan=self.plan, prompts_dir=self.prompts_dir))
-            )
+            config = StackConfig(plan=self.plan, prompts_dir=self.prompts_dir)
+            self.stack = await opening.enter_async_context(Stack(self._shape(config) if self._shape else config))
             self.callers = await opening.enter_async_context(PhoneBank(TRUNK))
             self.desks = await opening.enter_async_context(PhoneBank(DESKS))
             self._redis = redis.asyncio.from_url(self.stack.redis_url)
@@ -80,11 +87,11 @@ class House:
         self.agents[name] = phone
         return phone
 
-    async def call(self, number: str = CALLER) -> PhoneCall:
-        """Call the site's public number."""
+    async def call(self, number: str = CALLER, *, private: bool = False) -> PhoneCall:
+        """Call the site's public number; `private` asks that the caller's own be hidden."""
         known = next((phone for phone in self.callers.phones if phone.user == number), None)
         phone = known or await self.callers.phone(number, registrar=self.registrar)
-        return await phone.dial(f"sip:{self.plan.numbers[0].replace('+33', '0')}@{self.registrar}")
+        return await phone.dial(f"sip:{self.plan.numbers[0].replace('+33', '0')}@{self.registrar}", private=private)
 
     async def state(self) -> Dump:
         """Read everything that the queue holds."""

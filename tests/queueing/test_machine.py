@@ -261,7 +261,8 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(pick=picks)
     def late_copy(self, pick: int) -> None:
         """A call's command of the past arrives once more: nothing changes."""
-        command, node, epoch = self.past[pick % len(self.past)]
+        recent = self.past[-250:]
+        command, node, epoch = recent[pick % len(recent)]
         if "rev" not in command.args and command.name != "end":
             return
         before = self.frozen()

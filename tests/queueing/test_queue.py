@@ -322,6 +322,7 @@ async def test_a_topic_lives_until_its_last_call(queue: Queue) -> None:
     await queue.configure(without)
     with pytest.raises(QueueFault, match="unknown topic"):
         await join(queue, TWO, ROADS)
+    assert (await join(queue, ONE, ROADS)).status == "ended"
 
 
 async def test_a_changed_routing_lets_free_agents_meet_waiting_callers(queue: Queue) -> None:

@@ -38,6 +38,15 @@ local function subject(creates)
   return c, true
 end
 
+-- Whether a numbered command comes after a later one of its call, or after the call's end.
+local function late()
+  local c = call_of(args.call)
+  if c then
+    return args.rev and args.rev <= c.rev
+  end
+  return ended(args.call)
+end
+
 local function keep_snapshot(c)
   if snapshot then
     snapshots[c.call] = snapshot
@@ -75,7 +84,7 @@ handlers.save = function()
 end
 
 handlers.join = function()
-  if not routing.topics[args.topic] then
+  if not routing.topics[args.topic] and not late() then
     return nil, 'unknown topic'
   end
   local c, news = subject(true)
