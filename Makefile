@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup root demo run check lint types unit test compose-test clean
+.PHONY: help setup root demo run check lint types unit test bench proof compose-test clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,14 @@ unit: .venv/.ready ## the tests that need nothing but Python
 test: check root ## every layer of tests
 	@echo "test: Redis, Asterisk, the whole line"
 	@$(BIN)/pytest -m "redis or asterisk or e2e" $(ARGS)
+
+bench: root ## what a call costs, beside Asterisk's own queue; ARGS=--quick for the short form
+	@echo "bench: some minutes"
+	@$(BIN)/ivr bench $(ARGS)
+
+proof: root ## the full figures; cut off, it goes on where it was
+	@echo "proof: about half an hour"
+	@$(BIN)/ivr proof
 
 compose-test: setup ## build and start docker-compose.yml, put one call through
 	@echo "compose-test: the same line, in Docker"

@@ -104,6 +104,24 @@ def demo() -> None:
 
 
 @app.command()
+def bench(
+    *, quick: Annotated[bool, typer.Option(help="Some minutes instead of a quarter of an hour.")] = False
+) -> None:
+    """Measure what a call costs, beside Asterisk's own Read() and Queue(); figures in .run/bench.json."""
+    from ivr.lab.bench import main as measure  # noqa: PLC0415
+
+    raise typer.Exit(measure(quick=quick))
+
+
+@app.command()
+def proof() -> None:
+    """Take the full figures, about half an hour; figures in .run/proof.json. Run again, it goes on where it was."""
+    from ivr.lab.proof import main as prove  # noqa: PLC0415
+
+    raise typer.Exit(prove())
+
+
+@app.command()
 def replay(recording: Path, plan: PlanFolder = None) -> None:
     """Run a call's recording again on the core, and tell what it did."""
     from ivr.plan import load_or_raise  # noqa: PLC0415

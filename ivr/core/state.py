@@ -7,8 +7,10 @@ version can adopt the calls of this one.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from ivr.core.caller import Caller, CallId
 
@@ -177,9 +179,10 @@ def durable(call: Call) -> Call:
 
 def encode(call: Call) -> str:
     """Return the snapshot of a call."""
-    fields = asdict(call)
-    fields["phase"] = {"kind": type(call.phase).__name__, **fields["phase"]}
-    return json.dumps({"schema": SCHEMA, **fields}, separators=(",", ":"), ensure_ascii=False)
+    fields = msgspec.to_builtins(call)
+    fields["phase"]["kind"] = type(call.phase).__name__
+    fields["schema"] = SCHEMA
+    return msgspec.json.encode(fields).decode()
 
 
 def decode(snapshot: str) -> Call:

@@ -6,6 +6,7 @@ Callers come from 127.0.0.2 (the trunk), agents from 127.0.0.3: two processes, t
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING, Final, Self
 
 import redis.asyncio
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 TRUNK: Final = "127.0.0.2"
 DESKS: Final = "127.0.0.3"
 CALLER: Final = "+33639980001"
+_OF_HANGUPS: Final = re.compile(r"Playback failed for sound:|Session already DISCONNECTED")
 
 
 class House:
@@ -98,6 +100,10 @@ class House:
         if self.queue.epoch is None:
             self.queue.epoch = (await self.queue.found(Epoch("observer"))).epoch
         return await self.queue.dump()
+
+    def complaints(self) -> list[str]:
+        """Return what Asterisk's log complains of, but for what it always says of a party who hangs up."""
+        return [line for line in self.stack.errors() if not _OF_HANGUPS.search(line)]
 
     async def channels(self) -> list[str]:
         """Return the names of Asterisk's live channels."""

@@ -161,16 +161,17 @@ class CallActor:
 
     async def _write(self, effects: Sequence[fx.Effect]) -> None:
         """Send to Redis, in order, what the queue must know; the first write carries the snapshot."""
-        snapshot = encode(self.call) if durable(self.call) != self._saved else None
+        kept = durable(self.call)
+        snapshot = encode(self.call) if kept != self._saved else None
         queue, node = self._desk.queue, self._desk.node
         try:
             for effect in effects:
                 if await self._tell_queue(effect, snapshot):
                     snapshot = None
-                    self._saved = durable(self.call)
+                    self._saved = kept
             if snapshot is not None and not isinstance(self.call.phase, Ended):
                 self._desk.route(await queue.save(self.id, node, snapshot, self.call.arrival))
-                self._saved = durable(self.call)
+                self._saved = kept
         except QueueError as error:
             _log.warning("the queue does not hold the call", call=self.id, reason=str(error))
             self.put(ev.QueueLost())

@@ -29,7 +29,7 @@ async def test_callers_press_a_key_and_agents_answer_until_they_hang_up(stack: S
     registrar = f"{stack.sip_host}:{stack.sip_port}"
     known = [(f"agent-desk{n}", stack.secrets.agent_password(f"desk{n}")) for n in range(1, 10)]
     desks = Agents(credentials=known, registrar=registrar, answer_ms=100, talk_ms=400, calls=10)
-    people = Callers(number=KEY, registrar=registrar, calls=10, rate=2, keys="4", before_ms=300, patience_ms=5_000)
+    people = Callers(number=KEY, registrar=registrar, calls=10, rate=2, keys="4", before_ms=300, patience_ms=30_000)
     async with await start_agents(root, desks) as agents, await start_callers(root, people) as callers:
         called = await callers.done()
         answered = await agents.done()
@@ -37,7 +37,7 @@ async def test_callers_press_a_key_and_agents_answer_until_they_hang_up(stack: S
     assert (answered.calls, answered.ok, answered.failed) == (10, 10, 0), answered
     assert called.response_ms.count == 10
     assert 0 < called.response_ms.p50 <= called.response_ms.p99 <= called.response_ms.longest < 1_000
-    assert 0 < called.cpu_s < called.wall_s
+    assert 0 < called.cpu_s < called.wall_s < 20, "the agents hang up, not the callers"
 
 
 async def test_agents_that_are_not_known_cannot_start(stack: Stack) -> None:

@@ -1,0 +1,214 @@
+"""`make proof`: the full figures, in steps that are kept: a run that was cut off goes on where it was.
+
+A step is done for the sources as they are; any change of them makes all steps due again.
+Figures in .run/proof.json.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ivr.errors import IvrError
+from ivr.lab import gauges
+from ivr.lab.crowd import Crowd
+from ivr.lab.probe import probe
+from ivr.lab.sipp import Quantiles
+from ivr.prompts.studio import make_sounds
+from ivr.stack.root import ensure_root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PLAN: Final = Path("dialplan/pessac")
+RUN: Final = Path(".run")
+SOURCES: Final = ("ivr", "dialplan", "asterisk-config", "tests", "requirements.txt", "pyproject.toml")
+SOAK_CALLS: Final = 1_000
+SOAK_RATE: Final = 5.0
+SOAK_AGENTS: Final = 24
+SOAK_TALK_MS: Final = 2_000
+WARM_UP: Final = 40
+PROBES: Final = 200
+QUEUE_STEPS: Final = 300_000
+REACH_MS: Final = 100.0
+CPU_MS: Final = 25.0
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One part of the proof; `take` returns its figures, "ok" among them."""
+
+    name: str
+    what: str
+    take: Callable[[Console], Figures]
+
+
+def sources() -> str:
+    """Return a digest of everything that the figures depend on."""
+    digest = hashlib.sha256()
+    for name in SOURCES:
+        top = Path(name)
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(f"{path}\0".encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def command(argv: list[str], console: Console, env: dict[str, str] | None = None) -> Figures:
+    """Run a command that tells its own progress; ok when it says so."""
+    console.print(f"[dim]{' '.join(argv)}[/dim]", soft_wrap=True)
+    ended = subprocess.run(argv, check=False, env={**os.environ, **(env or {})})
+    return {"ok": ended.returncode == 0, "status": ended.returncode}
+
+
+def scenes(console: Console) -> Figures:
+    """Play the demo."""
+    found = command([sys.executable, "-m", "ivr", "demo"], console)
+    return {**found, "scenes": json.loads((RUN / "demo.json").read_text(encoding="utf-8"))["scenes"]}
+
+
+def properties(console: Console) -> Figures:
+    """Run the tests that draw their cases by chance, many times longer."""
+    return command(
+        [sys.executable, "-m", "pytest", "-q", "--timeout", "1200", "tests/core", "tests/queueing"],
+        console,
+        {"HYPOTHESIS_PROFILE": "proof", "IVR_QUEUE_STEPS": str(QUEUE_STEPS)},
+    )
+
+
+def cost(console: Console) -> Figures:
+    """Take the bench's figures."""
+    found = command([sys.executable, "-m", "ivr", "bench", "--quick"], console)
+    figures = json.loads((RUN / "bench.json").read_text(encoding="utf-8"))
+    figures.pop("turns", None)
+    total = figures.get("cpu_per_call_ms", {}).get("ours", {}).get("total", float("inf"))
+    return {**figures, "ok": found["ok"] and total <= CPU_MS}
+
+
+def soak(console: Console) -> Figures:
+    """Put a thousand calls through one worker; nothing may be left behind."""
+    return asyncio.run(_in_crowd(_soak, console))
+
+
+def reach(console: Console) -> Figures:
+    """Measure how long a key takes to reach an agent's phone."""
+    return asyncio.run(_in_crowd(_reach, console))
+
+
+async def _in_crowd(take: Callable[[Crowd, Progress], Any], console: Console) -> Figures:
+    await asyncio.to_thread(make_sounds, PLAN, RUN / "prompts", console)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with tempfile.TemporaryDirectory(prefix="proof-") as scratch, Progress(*columns, console=console) as bars:
+        async with Crowd(PLAN, RUN / "prompts", Path(scratch), agents=SOAK_AGENTS, talk_ms=SOAK_TALK_MS) as house:
+            return dict(await take(house, bars))
+
+
+async def _soak(house: Crowd, bars: Progress) -> Figures:
+    async with await house.crowd():
+        bar = bars.add_task(f"{SOAK_CALLS} calls, {SOAK_RATE:.0f} a second", total=1.0)
+        await house.load(house.public_number, calls=WARM_UP, rate=SOAK_RATE, watch=lambda _share: None)
+        await house.quiet()
+        before = await _held(house)
+        report = await house.load(
+            house.public_number,
+            calls=SOAK_CALLS,
+            rate=SOAK_RATE,
+            watch=lambda share: bars.update(bar, completed=share),
+        )
+        await house.quiet()
+        await house.until("tasks and descriptors are as before", lambda: _as_before(house, before))
+        after = await _held(house)
+    left = await house.left_behind()
+    complaints = house.complaints()
+    return {
+        "ok": report.ok == SOAK_CALLS and not any(left.values()) and not complaints,
+        "calls": report.calls,
+        "served": report.ok,
+        "answered_ms": {"p50": report.response_ms.p50, "p99": report.response_ms.p99},
+        "left": dict(left),
+        "before": before,
+        "after": after,
+        "complaints": complaints[:5],
+    }
+
+
+async def _held(house: Crowd) -> dict[str, int]:
+    metrics = await house.metrics()
+    return {
+        "tasks": int(metrics["ivr_tasks"]),
+        "worker_descriptors": gauges.descriptors(house.worker.process.pid),
+        "asterisk_descriptors": gauges.descriptors(house.stack.asterisk.pid),
+        "redis_descriptors": gauges.descriptors(house.stack.redis.pid),
+    }
+
+
+async def _as_before(house: Crowd, before: dict[str, int]) -> bool:
+    held = await _held(house)
+    return all(held[name] <= count for name, count in before.items())
+
+
+async def _reach(house: Crowd, bars: Progress) -> Figures:
+    agent = await house.agent("awa-diallo")
+    turns = bars.track(range(PROBES), description=f"{PROBES} keys")
+    took = [await probe(house, agent, "3") for _ in turns]
+    found = Quantiles.of(took)
+    return {
+        "ok": found.p99 <= REACH_MS,
+        "digit_to_invite_ms": {"count": found.count, "p50": found.p50, "p99": found.p99, "longest": found.longest},
+    }
+
+
+STEPS: Final = (
+    Step("scenes", "the scenes of the demo", scenes),
+    Step("reach", f"from a key to an agent's phone, {PROBES} times", reach),
+    Step("cost", "processor time per call", cost),
+    Step("soak", f"{SOAK_CALLS} calls in a row", soak),
+    Step("properties", "the drawn tests, longer", properties),
+)
+
+
+def main() -> int:
+    """Run what is due; the last line says how it went, and so does the exit status."""
+    console = Console(highlight=False)
+    RUN.mkdir(exist_ok=True)
+    path = RUN / "proof.json"
+    digest = sources()
+    kept: Figures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    steps: dict[str, Figures] = kept.get("steps", {}) if kept.get("sources") == digest else {}
+    ensure_root()
+    for number, step in enumerate(STEPS, 1):
+        if steps.get(step.name, {}).get("ok"):
+            console.print(f"[dim]{number}/{len(STEPS)} {step.what}: kept[/dim]")
+            continue
+        console.print(f"[bold]{number}/{len(STEPS)} {step.what}[/bold]")
+        began = time.monotonic()
+        try:
+            found = step.take(console)
+        except (IvrError, TimeoutError) as failed:
+            found = {"ok": False, "why": str(failed)}
+        steps[step.name] = {**found, "took_s": round(time.monotonic() - began, 1)}
+        passed = all(steps.get(each.name, {}).get("ok") for each in STEPS)
+        text = json.dumps({"ok": passed, "sources": digest, "steps": steps}, indent=2, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+    failed_steps = [step.name for step in STEPS if not steps[step.name]["ok"]]
+    if failed_steps:
+        why = steps[failed_steps[0]].get("why") or f"see {path}"
+        print(f"proof: FAILED {', '.join(failed_steps)}: {why}")
+        return 1
+    print("proof: ok")
+    return 0
