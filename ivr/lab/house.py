@@ -90,10 +90,11 @@ class House:
         return phone
 
     async def call(self, number: str = CALLER, *, private: bool = False) -> PhoneCall:
-        """Call the site's public number; `private` asks that the caller's own be hidden."""
+        """Call the site's public number; `private` as operators pass it on: asserted, not to be shown."""
         known = next((phone for phone in self.callers.phones if phone.user == number), None)
         phone = known or await self.callers.phone(number, registrar=self.registrar)
-        return await phone.dial(f"sip:{self.plan.numbers[0].replace('+33', '0')}@{self.registrar}", private=private)
+        site = self.plan.numbers[0].replace("+33", "0")
+        return await phone.dial(f"sip:{site}@{self.registrar}", asserted=number if private else None, private=private)
 
     async def state(self) -> Dump:
         """Read everything that the queue holds."""
