@@ -160,8 +160,11 @@ class Call:
     informed: bool = False
 
 
-def durable(call: Call) -> Call:
-    """Return what of a call must survive a crash: equal results need no new write."""
+def durable(call: Call) -> Call | None:
+    """Return what of a call its snapshot must keep: equal results need no new write.
+
+    Offers and talks are the queue's own records: a wait is kept without its offer, a talk not at all.
+    """
     phase = call.phase
     match phase:
         case InMenu():
@@ -169,7 +172,9 @@ def durable(call: Call) -> Call:
         case Informing():
             phase = InMenu(phase.menu)
         case Waiting():
-            phase = replace(phase, play=0, queued=False)
+            phase = replace(phase, play=0, queued=False, offer=None)
+        case Talking():
+            return None
         case Apologising() | Parting():
             phase = replace(phase, play=0)
         case _:

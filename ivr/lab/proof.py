@@ -131,8 +131,13 @@ async def _soak(house: Crowd, bars: Progress) -> Figures:
             watch=lambda share: bars.update(bar, completed=share),
         )
         await house.quiet()
-        await house.until("tasks and descriptors are as before", lambda: _as_before(house, before))
-        after = await _held(house)
+        after: dict[str, int] = {}
+
+        async def as_before() -> bool:
+            after.update(await _held(house))
+            return all(after[name] <= count for name, count in before.items())
+
+        await house.until("tasks and descriptors are as before", as_before)
     left = await house.left_behind()
     complaints = house.complaints()
     return {
@@ -155,11 +160,6 @@ async def _held(house: Crowd) -> dict[str, int]:
         "asterisk_descriptors": gauges.descriptors(house.stack.asterisk.pid),
         "redis_descriptors": gauges.descriptors(house.stack.redis.pid),
     }
-
-
-async def _as_before(house: Crowd, before: dict[str, int]) -> bool:
-    held = await _held(house)
-    return all(held[name] <= count for name, count in before.items())
 
 
 async def _reach(house: Crowd, bars: Progress) -> Figures:

@@ -162,7 +162,7 @@ class CallActor:
     async def _write(self, effects: Sequence[fx.Effect]) -> None:
         """Send to Redis, in order, what the queue must know; the first write carries the snapshot."""
         kept = durable(self.call)
-        snapshot = encode(self.call) if kept != self._saved else None
+        snapshot = encode(self.call) if kept is not None and kept != self._saved else None
         queue, node = self._desk.queue, self._desk.node
         try:
             for effect in effects:

@@ -5,18 +5,19 @@ Pure: `compare` takes the channels, the bridges and the records, and returns the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from ivr.core.caller import CallId
 from ivr.core.inputs import Adopted, LegState
-from ivr.core.state import Call, Offer, Recording
+from ivr.core.state import Call, Offer, Recording, Talking, Waiting, decode
 from ivr.telephony.ids import OwnId, offer_number, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ivr.ari.models import Bridge, Channel
+    from ivr.queueing.model import CallRecord
 
 UP: Final = "Up"
 
@@ -39,6 +40,24 @@ class Repairs:
     close: list[CallId] = field(default_factory=list)
     legs: list[str] = field(default_factory=list)
     bridges: list[str] = field(default_factory=list)
+
+
+def revive(record: CallRecord) -> Call:
+    """Return the call of a record: its snapshot, with the offer or the talk that the queue holds for it.
+
+    ValueError for a snapshot that no version wrote.
+    """
+    call = decode(record.snapshot)
+    phase = call.phase
+    if not isinstance(phase, Waiting | Talking):
+        return call
+    if record.token is None or record.agent is None or record.topic is None:
+        return replace(call, phase=replace(phase, offer=None)) if isinstance(phase, Waiting) else call
+    offer = Offer(record.token, record.agent, answered=record.state == "talking")
+    if offer.answered:
+        return replace(call, phase=Talking(record.topic, offer, phase.since))
+    asked = phase.asked if isinstance(phase, Waiting) else phase.topic
+    return replace(call, phase=Waiting(record.topic, asked, phase.since, queued=True, offer=offer))
 
 
 def in_application(channel: Channel, app: str) -> bool:

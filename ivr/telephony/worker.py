@@ -18,7 +18,7 @@ from ivr.ari import Connected, Disconnected, Replaced
 from ivr.ari import events as ari_events
 from ivr.core import inputs as ev
 from ivr.core.caller import CallId
-from ivr.core.state import Call, decode
+from ivr.core.state import Call
 from ivr.ledger.store import File, due
 from ivr.queueing.errors import QueueError, StateLost
 from ivr.queueing.model import Epoch, NodeId, Offer, Routing, Withdrawn, WorkerId
@@ -31,7 +31,7 @@ from ivr.telephony.liveness import is_dead, own_name
 from ivr.telephony.presence import EVENTS as PRESENCE_EVENTS
 from ivr.telephony.presence import Presence
 from ivr.telephony.recorder import Recorder
-from ivr.telephony.resync import compare
+from ivr.telephony.resync import compare, revive
 from ivr.telephony.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ class Worker:
         for record in await self.queue.calls_of(self.node):
             held = self._actors.get(record.call)
             try:
-                calls[record.call] = held.call if held else decode(record.snapshot)
+                calls[record.call] = held.call if held else revive(record)
             except ValueError as error:
                 _log.error("a call's snapshot cannot be read", call=record.call, reason=str(error))
                 await self.queue.end(record.call, "left")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 
 from ivr.ari.models import Bridge, CallerID, Channel, DialplanCEP
 from ivr.core.caller import Caller, CallerRef, CallId
 from ivr.core.plan import AgentId, TopicId
-from ivr.core.state import Call, Offer, Phase, Talking, Waiting
+from ivr.core.state import Call, Offer, Parting, Phase, Talking, Waiting, encode
+from ivr.queueing.model import CallRecord, NodeId, Token
 from ivr.telephony.ids import parse
-from ivr.telephony.resync import compare
+from ivr.telephony.resync import compare, revive
+
+if TYPE_CHECKING:
+    from ivr.queueing.model import CallState
 
 pytestmark = pytest.mark.unit
 APP = "ivr-a"
@@ -92,3 +99,30 @@ def test_ids_come_apart_as_they_were_made() -> None:
     assert own is not None
     assert (own.kind, own.call, own.n) == ("leg", "a-1700000000.12", 57)
     assert str(own) == "leg.a-1700000000.12.57"
+
+
+def record(phase: Phase, state: CallState, offer: Offer | None = None) -> CallRecord:
+    snapshot = encode(call("a-1.1", phase))
+    token, agent = (Token(offer.token), offer.agent) if offer else (None, None)
+    return CallRecord(CallId("a-1.1"), NodeId("a"), 1, state, 0, TOPIC, token, agent, snapshot=snapshot)
+
+
+def test_an_offer_is_what_the_queue_says_it_is() -> None:
+    waiting = Waiting(TOPIC, TopicId("voirie"), 5)
+    assert revive(record(waiting, "waiting")).phase == waiting
+    assert revive(record(waiting, "offered", OFFER)).phase == replace(waiting, queued=True, offer=OFFER)
+    assert revive(record(replace(waiting, offer=OFFER), "waiting")).phase == waiting
+
+
+def test_a_talk_is_what_the_queue_says_it_is() -> None:
+    talk = Talking(TOPIC, replace(OFFER, answered=True), 5)
+    assert revive(record(Waiting(TOPIC, TOPIC, 5), "talking", OFFER)).phase == talk
+
+
+def test_a_call_that_was_taking_leave_does_not_talk_again() -> None:
+    assert revive(record(Parting("answered"), "talking", OFFER)).phase == Parting("answered")
+
+
+def test_a_snapshot_that_nobody_wrote_is_refused() -> None:
+    with pytest.raises(ValueError, match="snapshot"):
+        revive(CallRecord(CallId("a-1.1"), NodeId("a"), 1, "held", snapshot='{"schema": 1}'))
