@@ -89,10 +89,11 @@ async def _watch(stack: Stack) -> None:
 def _tell(settings: Settings, plan: Plan, stack: Stack, console: Console) -> None:
     """Say how to be an agent, and how to call."""
     number = plan.numbers[0].replace("+33", "0", 1)
-    table = Table("agent", "groups", "SIP user", "password", title="Softphones (Linphone, Zoiper …): one account each")
+    table = Table(title="Softphones (Linphone, Zoiper …): one account each")
+    for heading in ("agent", "SIP user", "password"):  # to be copied: never shortened
+        table.add_column(heading, no_wrap=True)
     for agent in plan.agents.values():
-        groups = ", ".join(plan.groups[group].label for group in agent.groups)
-        table.add_row(agent.name, groups, agent.endpoint, stack.secrets.agent_password(agent.id))
+        table.add_row(agent.name, agent.endpoint, stack.secrets.agent_password(agent.id))
     console.print(table)
     console.print(f"domain and proxy  sip:{settings.sip_bind} (UDP or TCP)")
     console.print(
