@@ -72,7 +72,7 @@ def adopted_waiting(turn: Turn, phase: Waiting, facts: ev.Adopted) -> None:
         turn.timer(ANSWER_GUARD_MS)
     elif facts.leg == "none":
         turn.enter(replace(phase, offer=None))
-        turn.do(fx.Decline(phase.offer.token, "gone"), fx.JoinQueue(phase.topic, turn.relay))
+        turn.do(fx.Decline(phase.offer.token, "failed"), fx.JoinQueue(phase.topic, turn.relay))
 
 
 def adopted_talking(turn: Turn, phase: Talking, facts: ev.Adopted) -> None:

@@ -30,7 +30,7 @@ from ivr.core.state import (
     Talking,
     Waiting,
 )
-from ivr.core.turn import Env, Turn
+from ivr.core.turn import FAILED_PROMPT_MS, Env, Turn
 
 __all__ = ["Env", "step"]
 
@@ -53,9 +53,9 @@ def take(turn: Turn, happened: ev.Input) -> None:  # noqa: C901, PLR0912 - a tab
             adopted(turn, happened)
         case ev.Digit(key):
             digit(turn, key)
-        case ev.PromptDone(serial):
+        case ev.PromptDone(serial, played):
             if serial and serial == getattr(turn.call.phase, "play", 0):
-                prompt_done(turn)
+                prompt_done(turn) if played else prompt_failed(turn)
         case ev.TimerFired(serial):
             if serial == turn.call.timer:
                 timer_fired(turn)
@@ -115,13 +115,24 @@ def prompt_done(turn: Turn) -> None:
             assert_never(phase)
 
 
+def prompt_failed(turn: Turn) -> None:
+    """The caller is hanging up, and then HungUp comes; or it cannot be played, and the call goes on without it."""
+    if isinstance(turn.call.phase, InMenu | Informing | Apologising):
+        turn.timer(FAILED_PROMPT_MS)
+    else:
+        prompt_done(turn)
+
+
 def timer_fired(turn: Turn) -> None:
     """The call's timer ran out."""
     phase = turn.call.phase
     match phase:
         case InMenu(play=0):
             no_input(turn, phase)
-        case InMenu() | Informing() | Apologising():
+        case Informing():
+            turn.hush()
+            to_menu(turn, phase.menu)
+        case InMenu() | Apologising():
             turn.hush()
             prompt_done(turn)
         case Parting():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ivr.core.plan import AgentId
 
 LegState = Literal["none", "ringing", "up"]
-AgentFailure = Literal["miss", "busy", "failed", "gone"]
+AgentFailure = Literal["miss", "busy", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,10 @@ class Digit:
 
 @dataclass(frozen=True, slots=True)
 class PromptDone:
-    """A Play came to its end, or could not be played: the call goes on alike."""
+    """A Play came to its end. `played` False: it failed, as it does under a caller who hangs up."""
 
     serial: int
+    played: bool = True
 
 
 @dataclass(frozen=True, slots=True)

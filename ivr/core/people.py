@@ -79,7 +79,7 @@ def offer_made(turn: Turn, made: ev.OfferMade) -> None:
     """An agent is reserved: ring them, while the caller hears on."""
     phase = turn.call.phase
     if not isinstance(phase, Waiting):
-        turn.do(fx.Decline(made.token, "gone"))
+        turn.do(fx.Decline(made.token, "failed"))
         return
     if phase.offer is not None:
         if phase.offer.token != made.token:

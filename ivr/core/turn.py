@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PROMPT_GUARD_MS: Final = 120_000
 """No prompt lasts longer: after it a lost PromptDone is presumed."""
+FAILED_PROMPT_MS: Final = 500
+"""Time for the news of a hang-up, which ends a prompt before it ends the call."""
 
 
 @dataclass(frozen=True, slots=True)

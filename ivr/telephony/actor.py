@@ -211,7 +211,7 @@ class CallActor:
             case fx.Answer():
                 line.answer()
             case fx.Play(serial, prompts):
-                line.play(serial, prompts, lambda: self.put(ev.PromptDone(serial)))
+                line.play(serial, prompts, lambda: self.put(ev.PromptDone(serial, played=False)))
             case fx.StopPlay(serial):
                 line.stop_play(serial)
             case fx.StartTimer(serial, ms):
@@ -222,7 +222,7 @@ class CallActor:
                 line.stop_hold()
             case fx.DialAgent(token, agent):
                 self._tokens[offer_number(token)] = token
-                refused = self._failed(ev.AgentFailed(token, "gone"))
+                refused = self._failed(ev.AgentFailed(token, "failed"))
                 line.dial(token, self._plan.agents[agent], self._plan.ring_timeout_ms, refused)
             case fx.Bridge(token):
                 self._end_watchdog()

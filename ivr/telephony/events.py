@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 # ITU-T Q.850 cause values, as Asterisk reports them
 _BUSY = 17
-_REJECTED = 21
-_GONE = frozenset({1, 3, 20, 27, 34, 38, 41, 58, 88})
+_FAILED = frozenset({1, 3, 20, 21, 27, 34, 38, 41, 58, 88})
 
 
 def leg_failure(cause: int) -> AgentFailure:
-    """Return why an agent's leg ended before it was up, from its Q.850 cause."""
+    """Return why an agent's leg ended before it was up, from its Q.850 cause.
+
+    Whether the agent is still there is told by the registration alone, never by a call that failed.
+    """
     if cause == _BUSY:
         return "busy"
-    if cause == _REJECTED:
-        return "failed"
-    return "gone" if cause in _GONE else "miss"
+    return "failed" if cause in _FAILED else "miss"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ivr import log
-from ivr.ari import NotFound
+from ivr.ari import AriRefused, NotFound
 from ivr.telephony.ids import OwnId, offer_number, recording_name
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _log = log.get("line")
 FALLBACK_CONTEXT = "fallback"
 MUSIC = "hold"
 SILENCE_ENDS_MESSAGE_S = 5
+_WITHOUT_CALLER = "originator channel was not found"
+"""How Asterisk refuses to dial for a caller who has hung up: no news of the agent."""
 
 
 class Line:
@@ -91,7 +93,7 @@ class Line:
             originator=self._call,
             lane=self._call,
         )
-        _when_refused(reply, refused)
+        _when_refused(reply, refused, unless=_WITHOUT_CALLER)
 
     def bridge(self, token: str, refused: Callable[[], None]) -> None:
         """Join the caller and the leg of that offer, two parties and no mixing by software."""
@@ -139,12 +141,14 @@ class Line:
         _when_refused(self._ari.channels.hangup(channelId=self._call, lane=self._call), refused)
 
 
-def _when_refused(reply: Reply[Any], tell: Callable[[], None]) -> None:
-    """Tell, and log, that a request was refused; 404 is how a caller's hang-up looks from here."""
+def _when_refused(reply: Reply[Any], tell: Callable[[], None], unless: str | None = None) -> None:
+    """Tell, and log, that a request was refused; 404, or `unless`, is how a caller's hang-up looks from here."""
 
     def done(ended: Reply[Any]) -> None:
         refusal = ended.exception()
         if refusal is None:
+            return
+        if unless is not None and isinstance(refusal, AriRefused) and unless in refusal.message:
             return
         if not isinstance(refusal, NotFound):
             _log.warning("Asterisk refused", operation=ended.operation, reason=str(refusal))

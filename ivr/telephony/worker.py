@@ -25,7 +25,7 @@ from ivr.queueing.model import Epoch, NodeId, Offer, Routing, Withdrawn, WorkerI
 from ivr.telephony.actor import CallActor
 from ivr.telephony.callers import identify
 from ivr.telephony.events import leg_failure
-from ivr.telephony.ids import OwnId, parse, recording_name
+from ivr.telephony.ids import parse, recording_name
 from ivr.telephony.line import Line
 from ivr.telephony.liveness import is_dead, own_name
 from ivr.telephony.presence import EVENTS as PRESENCE_EVENTS
@@ -342,7 +342,7 @@ class Worker:
         """Route one event; never awaits."""
         match event.type:
             case "PlaybackFinished":
-                self._to_owner(event.playback_id, lambda own: ev.PromptDone(own.n))
+                self._played(event.decode())
             case "StasisEnd":
                 if actor := self._actor(event):
                     actor.put(ev.HungUp())
@@ -367,13 +367,14 @@ class Worker:
             case _:
                 pass
 
+    def _played(self, event: AnyEvent) -> None:
+        if isinstance(event, ari_events.PlaybackFinished):
+            own = parse(event.playback.id)
+            if own is not None and (actor := self._actors.get(own.call)):
+                actor.put(ev.PromptDone(own.n, played=event.playback.state != "failed"))
+
     def _actor(self, event: Event) -> CallActor | None:
         return self._actors.get(CallId(event.channel_id or ""))
-
-    def _to_owner(self, text: str | None, happened: Callable[[OwnId], ev.Input]) -> None:
-        own = parse(text or "")
-        if own is not None and (actor := self._actors.get(own.call)):
-            actor.put(happened(own))
 
     def _arrived(self, channel: str, args: Sequence[str]) -> None:
         own = parse(channel)

@@ -141,6 +141,37 @@ def test_an_answer_heard_to_its_end_counts_as_informed() -> None:
     assert story.tell(ev.HungUp())[-1] == fx.Finish("informed")
 
 
+def prompt_fails(story: Story) -> list[fx.Effect]:
+    return story.tell(ev.PromptDone(getattr(story.call.phase, "play", 0), played=False))
+
+
+def test_an_answer_that_a_hang_up_cuts_off_was_not_heard() -> None:
+    story = at_menu()
+    story.tell(ev.Digit("3"))
+    prompt_fails(story)
+    assert story.tell(ev.HungUp())[-1] == fx.Finish("left")
+
+
+def test_who_hangs_up_before_the_beep_left_no_message() -> None:
+    story = at_menu()
+    story.tell(ev.Digit("0"), ev.Queued(1, staffed=False))
+    prompt_fails(story)
+    assert kinds(story.tell(ev.HungUp())) == ["Promise", "Finish"]
+    (promise,) = (effect for effect in story.effects if isinstance(effect, fx.Promise))
+    assert promise.kind == "callback"
+
+
+@pytest.mark.parametrize("keys", ["", "3", "0"])
+def test_a_sentence_that_cannot_be_played_holds_nobody_up(keys: str) -> None:
+    story = at_menu()
+    for key in keys:
+        story.tell(ev.Digit(key), ev.Queued(1, staffed=False))
+    (armed,) = prompt_fails(story)
+    assert isinstance(armed, fx.StartTimer)
+    assert armed.ms <= 1_000
+    assert {"StartTimer", "Play", "Record"} & set(kinds(story.time_runs_out()))
+
+
 def test_a_relay_call_goes_straight_to_people() -> None:
     story = Story(new_call("relay"))
     effects = story.tell(ev.Started())
@@ -217,14 +248,14 @@ INPUTS: st.SearchStrategy[ev.Input] = st.one_of(
     st.just(ev.Started()),
     st.builds(ev.Adopted, st.sampled_from(["none", "ringing", "up"]), st.booleans(), st.booleans()),
     st.builds(ev.Digit, st.sampled_from([*"0123456789*#", "A"])),
-    st.builds(ev.PromptDone, SERIALS),
+    st.builds(ev.PromptDone, SERIALS, st.booleans()),
     st.builds(ev.TimerFired, SERIALS),
     st.builds(ev.Queued, st.integers(0, 5), st.booleans()),
     st.just(ev.QueueLost()),
     st.builds(ev.OfferMade, TOKENS, st.sampled_from([AgentId("alice"), AgentId("bob")])),
     st.builds(ev.OfferWithdrawn, TOKENS),
     st.builds(ev.AgentAnswered, TOKENS),
-    st.builds(ev.AgentFailed, TOKENS, st.sampled_from(["miss", "busy", "failed", "gone"])),
+    st.builds(ev.AgentFailed, TOKENS, st.sampled_from(["miss", "busy", "failed"])),
     st.builds(ev.AgentLeft, TOKENS),
     st.builds(ev.Accepted, TOKENS),
     st.builds(ev.AcceptRefused, TOKENS),
