@@ -1,7 +1,8 @@
 """Logs: JSON lines with the call's id bound, telephone numbers masked.
 
 A number never stands in a log: any run of six digits or more in a value is masked
-down to its last two, whatever the key. Ids of calls and channels are exempt.
+down to its last two, whatever the key. Ids of calls and channels are exempt, and so are
+digests of 16 hexadecimal digits: what a caller, or a plan, is called in a log.
 """
 
 from __future__ import annotations
@@ -9,26 +10,34 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-_NUMBER: Final = re.compile(r"\+?\d{6,}")
+_NUMBER: Final = re.compile(r"(?P<digest>\b(?=\d*[a-f])[0-9a-f]{16}\b)|\+?\d{6,}")
 _EXEMPT: Final = frozenset({"call", "channel", "leg", "bridge", "token", "timestamp", "at", "epoch", "worker"})
 
 
 def mask(text: str) -> str:
     """Return the text with every telephone number masked down to its last two digits."""
-    return _NUMBER.sub(lambda found: "•" * (len(found[0]) - 2) + found[0][-2:], text)
+    return _NUMBER.sub(lambda found: found["digest"] or "•" * (len(found[0]) - 2) + found[0][-2:], text)
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _masked(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_masked(part) for part in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else mask(str(value))
 
 
 def _mask_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for key, value in event.items():
-        if key not in _EXEMPT and isinstance(value, str):
-            event[key] = mask(value)
+        if key not in _EXEMPT:
+            event[key] = _masked(value)
     return event
 
 
