@@ -1,0 +1,166 @@
+"""The calls that a worker holds, each with its actor, and what actors need of their worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ivr import log
+from ivr.core import inputs as ev
+from ivr.core.caller import CallId
+from ivr.core.state import Call
+from ivr.ledger.store import File, due
+from ivr.queueing.model import Offer, Withdrawn
+from ivr.telephony.actor import CallActor
+from ivr.telephony.callers import identify
+from ivr.telephony.ids import recording_name
+from ivr.telephony.line import Line
+from ivr.telephony.recorder import Recorder
+from ivr.telephony.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ivr.ari import AriClient
+    from ivr.core import effects as fx
+    from ivr.core.plan import Plan
+    from ivr.ledger.store import Ledger
+    from ivr.queueing.model import Moves, NodeId
+    from ivr.queueing.queue import Queue
+    from ivr.telephony.metrics import Metrics
+
+_log = log.get("worker")
+
+
+class Calls:
+    """The registry of one node's calls; it is the `Desk` of their actors."""
+
+    def __init__(  # noqa: PLR0913 - everything that calls need, by name
+        self,
+        *,
+        ari: AriClient,
+        queue: Queue,
+        ledger: Ledger,
+        plan: Plan,
+        node: NodeId,
+        app: str,
+        sounds: str,
+        ref_key: bytes,
+        metrics: Metrics,
+        recordings: Path | None,
+    ) -> None:
+        self._ari = ari
+        self.queue = queue
+        self._ledger = ledger
+        self._plan = plan
+        self.node = node
+        self._app = app
+        self._sounds = f"{sounds}/{plan.language}"
+        self._ref_key = ref_key
+        self._metrics = metrics
+        self._recordings = recordings
+        self._actors: dict[CallId, CallActor] = {}
+        self._lives = Tasks()
+
+    def __len__(self) -> int:
+        return len(self._actors)
+
+    def __iter__(self) -> Iterator[CallActor]:
+        return iter(tuple(self._actors.values()))
+
+    def get(self, call: str | None) -> CallActor | None:
+        """Return the actor of a call that is held here."""
+        return self._actors.get(CallId(call or ""))
+
+    # -- what actors need (Desk) -------------------------------------------
+
+    def now(self) -> int:
+        """Return the site's time, Unix ms."""
+        return self.queue.clock()
+
+    def route(self, reply: Moves) -> None:
+        """Bring the offers made and withdrawn by a queue function to their calls."""
+        for withdrawn in reply.withdrawn:
+            self.tell(withdrawn)
+        for offer in reply.offers:
+            self.tell(offer)
+
+    def tell(self, news: Offer | Withdrawn) -> None:
+        """Tell a call of its offer; one that it knows already is no news."""
+        actor = self._actors.get(news.call)
+        if actor is None:
+            return
+        if isinstance(news, Withdrawn):
+            actor.put(ev.OfferWithdrawn(news.token))
+        elif news.accepted is None and not actor.knows(news.token):
+            actor.put(ev.OfferMade(news.token, news.agent))
+
+    async def promise(self, call: Call, effect: fx.Promise) -> None:
+        """Commit a promise to the ledger."""
+        topic = self._plan.topics[effect.topic]
+        now = self.now()
+        recording = recording_name(call.id, effect.serial) if effect.kind == "message" else ""
+        file = File(
+            id=call.id,
+            site=self._plan.site,
+            kind=effect.kind,
+            topic=topic.id,
+            owner=topic.groups[0],
+            caller_ref=call.caller.ref,
+            recording=recording,
+            opened_ms=now,
+            due_ms=due(now, self._plan.message_due_days),
+        )
+        await self._ledger.promise(file, call.caller.number)
+
+    def ended(self, actor: CallActor) -> None:
+        """Forget a call; one that was abandoned is another worker's, or another actor's, by now."""
+        call = actor.call
+        if self._actors.get(call.id) is not actor:
+            return
+        del self._actors[call.id]
+        self._metrics.calls.set(len(self._actors))
+        outcome = getattr(call.phase, "outcome", "handed")
+        self._metrics.ended.labels(outcome).inc()
+        _log.info(
+            "call ended",
+            call=call.id,
+            caller=call.caller.ref,
+            outcome=outcome,
+            keys=call.keys,
+            ms=self.now() - call.arrival,
+        )
+
+    # -- beginnings and ends -----------------------------------------------
+
+    def arrived(self, channel: str, args: Sequence[str]) -> None:
+        """Begin the call of a channel that entered our application as a caller; once."""
+        call_id = CallId(channel)
+        if not args or args[0] != "caller" or call_id in self._actors:
+            return
+        called, number, presentation = (*args[1:4], "", "", "")[:3]
+        caller = identify(call_id, number, presentation, self._plan, self._ref_key)
+        call = Call(call_id, caller, called, self._plan.version, self.now())
+        self.begin(call).put(ev.Started())
+
+    def begin(self, call: Call) -> CallActor:
+        """Return the living actor of a call that nobody here held."""
+        line = Line(self._ari, self._app, call.id, self._sounds)
+        recorder = Recorder.begin(self._recordings, call) if self._recordings else None
+        actor = CallActor(call, self._plan, self, line, recorder)
+        self._actors[call.id] = actor
+        self._metrics.calls.set(len(self._actors))
+        self._metrics.begun.inc()
+        self._lives.start(actor.run())
+        return actor
+
+    def abandon(self) -> None:
+        """Drop every call without a word to anyone: they are another worker's now."""
+        for actor in self._actors.values():
+            actor.abandon()
+        self._actors.clear()
+        self._lives.cancel()
+
+    async def close(self) -> None:
+        """Stop every actor and wait until none is left."""
+        await self._lives.close()
