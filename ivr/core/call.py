@@ -15,7 +15,7 @@ from ivr.core import inputs as ev
 from ivr.core import people
 from ivr.core.adoption import adopted
 from ivr.core.menu import digit, no_input, started, to_menu
-from ivr.core.promises import part, promised, record, recording_done
+from ivr.core.promises import LEAST_MESSAGE_MS, part, promised, record, recording_done
 from ivr.core.state import (
     Apologising,
     Arriving,
@@ -161,13 +161,13 @@ def hung_up(turn: Turn) -> None:
         case Talking(offer=offer):
             turn.do(fx.DropLeg(offer.token))
             outcome = "answered"
-        case Apologising(topic=topic):
+        case Recording(topic=topic, recording=recording, since=since) if turn.env.now - since >= LEAST_MESSAGE_MS:
+            turn.do(fx.Promise("message", topic, recording))
+            outcome = "promised"
+        case Apologising(topic=topic) | Recording(topic=topic):
             if turn.call.caller.number is not None:
                 turn.do(fx.Promise("callback", topic, 0))
                 outcome = "promised"
-        case Recording(topic=topic, recording=recording):
-            turn.do(fx.Promise("message", topic, recording))
-            outcome = "promised"
         case Promising():
             outcome = "promised"
         case Parting():

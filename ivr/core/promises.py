@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PROMISE_GUARD_MS: Final = 10_000
 HANGUP_GUARD_MS: Final = 5_000
 RECORD_MARGIN_MS: Final = 10_000
+LEAST_MESSAGE_MS: Final = 1_000
+"""Who hangs up sooner has said nothing: the recording may not even have begun."""
 
 
 def apologise(turn: Turn, phase: Waiting) -> None:
@@ -34,7 +36,7 @@ def apologise(turn: Turn, phase: Waiting) -> None:
 def record(turn: Turn, topic: TopicId) -> None:
     """Begin the recording of the message."""
     serial = turn.serial()
-    turn.enter(Recording(topic, serial))
+    turn.enter(Recording(topic, serial, turn.env.now))
     turn.do(fx.Record(serial, turn.plan.message_max_ms))
     turn.timer(turn.plan.message_max_ms + RECORD_MARGIN_MS)
 

@@ -91,10 +91,11 @@ class Apologising:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The caller leaves a message."""
+    """The caller leaves a message, since that instant."""
 
     topic: TopicId
     recording: int
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,17 @@ def test_who_hangs_up_before_the_beep_left_no_message() -> None:
     assert promise.kind == "callback"
 
 
+@pytest.mark.parametrize(("ms", "kind"), [(0, "callback"), (999, "callback"), (1_000, "message"), (60_000, "message")])
+def test_a_message_takes_a_moment_to_be_one(ms: int, kind: str) -> None:
+    story = at_menu()
+    story.tell(ev.Digit("0"), ev.Queued(1, staffed=False))
+    story.prompt_ends()
+    story.now += ms
+    (promise, _) = story.tell(ev.HungUp())
+    assert isinstance(promise, fx.Promise)
+    assert promise.kind == kind
+
+
 @pytest.mark.parametrize("keys", ["", "3", "0"])
 def test_a_sentence_that_cannot_be_played_holds_nobody_up(keys: str) -> None:
     story = at_menu()
