@@ -75,10 +75,21 @@ class Trial:
         await until(SOON_S, f"{name} is present", present)
         return phone
 
+    async def withdraw(self, phone: Phone) -> None:
+        """The agent of a phone that died comes back with another one, and leaves."""
+        again = await self.house.agent(self._id(phone))
+        await again.unregister()
+
+        async def away() -> bool:
+            return await self.state_of(phone) == "away"
+
+        await until(SOON_S, f"{phone.user} is away", away)
+
     async def call(self, number: str = "", *, private: bool = False) -> PhoneCall:
-        """A caller with this number, or one of their own; only dialled."""
+        """A caller with this number, or one of their own, who hears it ring: no call can be given up before."""
         call = await self.house.call(number or f"+336399810{next(_callers) % 60 + 10}", private=private)
         self.calls.append(call)
+        await within(SOON_S, "it rings", call.ringing)
         return call
 
     async def talk_to_menu(self) -> PhoneCall:
