@@ -2,6 +2,7 @@
 
 from ivr.ari.client import AriClient
 from ivr.ari.errors import (
+    AriDeaf,
     AriDisconnected,
     AriError,
     AriFailed,
@@ -19,6 +20,7 @@ __all__ = [
     "EVENT_TYPES",
     "AnyEvent",
     "AriClient",
+    "AriDeaf",
     "AriDisconnected",
     "AriError",
     "AriFailed",

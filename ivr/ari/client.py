@@ -13,8 +13,9 @@ from yarl import URL
 
 from ivr.ari import wire
 from ivr.ari.channels import Channels
-from ivr.ari.errors import AriError
+from ivr.ari.errors import AriDeaf, AriError
 from ivr.ari.events import EVENT_TYPES
+from ivr.ari.hearing import Hearing
 from ivr.ari.http import CONNECTIONS, KEEPALIVE_S, HttpTransport
 from ivr.ari.policy import Backoff, Connected, Disconnected, Replaced, Stats
 from ivr.ari.reply import Reply
@@ -50,10 +51,11 @@ def _ignore(what: object) -> None:
 class AriClient:
     """Keeps one application connected until closed; requests fail at once while it is not.
 
-    At each connect: the socket opens, the event filter is set, `on_connect(client)` runs (it may send requests)
-    while events wait in order, then `on_state(Connected)`, the events that waited, and live ones. `on_event` and
-    `on_state` are called in the loop, one at a time, and must not block; what they raise goes to the loop's
-    exception handler and stops nothing. A failing `on_connect` is a failed connection.
+    At each connect: the socket opens, the event filter is set, events are proved to come (`ivr.ari.hearing`), and
+    `on_connect(client)` runs (it may send requests) while events wait in order, then `on_state(Connected)`, the
+    events that waited, and live ones. `on_event` and `on_state` are called in the loop, one at a time, and must not
+    block; what they raise goes to the loop's exception handler and stops nothing. A failing `on_connect` is a failed
+    connection. After a silence of `silence_ms` events are proved again, within `hearing_ms`.
     """
 
     def __init__(  # noqa: PLR0913 - four facts, then settings by keyword, each with its default
@@ -71,6 +73,8 @@ class AriClient:
         backoff: Backoff | None = None,
         timeout_ms: int = 5_000,
         heartbeat_ms: int = 20_000,
+        hearing_ms: int = 500,
+        silence_ms: int = 10_000,
         rng: Random | None = None,
     ) -> None:
         if unknown := sorted(set(event_filter) - EVENT_TYPES):
@@ -87,6 +91,8 @@ class AriClient:
         self._backoff = backoff or Backoff()
         self._timeout_ms = timeout_ms
         self._heartbeat_ms = heartbeat_ms
+        self._hearing_ms = hearing_ms
+        self._silence_ms = silence_ms
         self._rng = rng or Random()  # noqa: S311 - the spread of a pause is no secret
         self._task: asyncio.Task[None] | None = None
         self._allowed = asyncio.Event()
@@ -103,6 +109,7 @@ class AriClient:
         self.endpoints = Endpoints(self._submit)
         self.applications = Applications(self._submit)
         self.asterisk = AsteriskServer(self._submit)
+        self._hearing = Hearing(app, self.bridges, self.applications)
 
     # The client's life
 
@@ -262,16 +269,18 @@ class AriClient:
     async def _open(self, lost: asyncio.Future[str]) -> None:
         try:
             await self.applications.filter(applicationName=self.app, filter=wire.event_filter(self._wanted))
+            await self._hearing.prove(self._hearing_ms)
             if self._on_connect is not None:
                 await self._on_connect(self)
+            if not lost.done():
+                self._go_live(lost)
+                await self._hearing.stay_sure(self._silence_ms, self._hearing_ms)
         except AriError as error:
+            self.stats.deaf += isinstance(error, AriDeaf)
             self._end(lost, str(error))
         except Exception as error:  # noqa: BLE001 - the boundary: whatever the layer above does, we try again
             self._blame("on_connect failed", error)
             self._end(lost, f"on_connect failed: {error!r}")
-        else:
-            if not lost.done():
-                self._go_live(lost)
 
     def _go_live(self, lost: asyncio.Future[str]) -> None:
         self.stats.connections += 1
@@ -304,6 +313,8 @@ class AriClient:
         if message.type == "RESTResponse":
             if self._transport is None or not self._transport.answer(message):
                 self.stats.late_answers += 1
+        elif self._hearing.note(message):
+            pass
         elif message.type in self._wanted:
             event = wire.event(message, raw)
             if self._waiting is None:

@@ -62,6 +62,15 @@ class AriTimeout(AriError):
         self.sent = sent
 
 
+class AriDeaf(AriError):
+    """Asterisk answers, and sends no events: the connection is of no use."""
+
+    def __init__(self, app: str, within_ms: int) -> None:
+        super().__init__("events", app, f"none came in {within_ms} ms")
+        self.app = app
+        self.within_ms = within_ms
+
+
 _REFUSALS: dict[int, type[AriRefused]] = {
     404: NotFound,
     409: Conflict,

@@ -67,5 +67,7 @@ class Stats:
     ignored: Counter[str] = field(default_factory=Counter)
     """Events by type that nobody asked for or that are not known here."""
     malformed: int = 0
+    deaf: int = 0
+    """Connections given up because Asterisk sent no events over them."""
     handler_errors: int = 0
     """Exceptions out of `on_event`, `on_state` or `on_connect`: each one a bug above."""

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 MAX_REQUEST_BYTES = 60_000
 """Asterisk closes the socket on a frame above 65,535 bytes, headers included: such a request is refused here."""
 
-ALWAYS_ALLOWED = ("ApplicationReplaced", "RESTResponse")
-"""Asterisk's event filter holds these back too where it does not name them (seen on 22.10.1)."""
+ALWAYS_ALLOWED = ("ApplicationReplaced", "RESTResponse", "BridgeDestroyed")
+"""Asterisk's event filter holds these back too where it does not name them (seen on 22.10.1).
+
+The last one proves that events come (`ivr.ari.hearing`).
+"""
 
 
 class Request:

@@ -52,6 +52,7 @@ class _Traffic(Collector):
         yield CounterMetricFamily("ivr_ari_events", "Events of Asterisk that were acted upon", stats.events)
         yield CounterMetricFamily("ivr_ari_timeouts", "Requests that Asterisk never answered", stats.timeouts)
         yield CounterMetricFamily("ivr_ari_connections", "Times that Asterisk was connected to", stats.connections)
+        yield CounterMetricFamily("ivr_ari_deaf", "Connections given up because no events came", stats.deaf)
         sent = CounterMetricFamily("ivr_queue_round_trips", "Round trips to Redis, by command", labels=["command"])
         for command, count in sorted(self._queue.sent.items()):
             sent.add_metric([command], count)

@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 PING = {"ping": "pong", "timestamp": "2026-01-01T00:00:00.000+0000", "asterisk_id": "00:00:00:00:00:01"}
 
 
+SOURCES: dict[str, list[str]] = {"channel_ids": [], "bridge_ids": [], "endpoint_ids": []}
+BRIDGE = {
+    "technology": "simple_bridge",
+    "bridge_type": "mixing",
+    "bridge_class": "stasis",
+    "creator": "Stasis",
+    "name": "",
+    "channels": [],
+    "creationtime": "2026-01-01T00:00:00.000+0000",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One request as Asterisk would read it."""
@@ -27,6 +39,12 @@ class Asked:
     query: dict[str, str]
     body: Any
     via: str  # "ws" or "http"
+
+    @property
+    def own(self) -> bool:
+        """Whether the client asks it for itself, at its opening."""
+        about = self.query.get("eventSource", self.path)
+        return self.path.endswith("/eventFilter") or about.startswith(("bridges/hearing.", "bridge:hearing."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +77,10 @@ class _Rule:
 class FakeAri:
     """`async with FakeAri() as fake`: listens on `fake.url`; what it was asked is in `fake.asked`.
 
-    Without a rule, GET of a collection answers [], of ping the pong, any other GET 404, all else 204. As
-    Asterisk does, it runs what comes over one events socket in order, one at a time, tells the former holder of
-    an application's name that it is replaced, and sends only what the event filter allows, answers included.
+    Without a rule, GET of a collection answers [], of ping the pong, any other GET 404, all else 204, and the end of
+    a bridge is told to who subscribed to it. As Asterisk does, it runs what comes over one events socket in order,
+    one at a time, tells the former holder of an application's name that it is replaced, and sends only what the
+    event filter allows, answers included.
     """
 
     user: str = "ivr"
@@ -71,6 +90,9 @@ class FakeAri:
     refuse_connections: int = 0
     connections: int = 0
     url: str = ""
+    deaf: bool = False
+    """Its application has no listener: requests are answered, events go nowhere."""
+    _subscribed: dict[str, set[str]] = field(default_factory=dict)
     _rules: list[_Rule] = field(default_factory=list)
     _sockets: dict[str, web.WebSocketResponse] = field(default_factory=dict)
     _transports: dict[web.WebSocketResponse, asyncio.Transport] = field(default_factory=dict)
@@ -139,12 +161,13 @@ class FakeAri:
             await self._changed.wait_for(lambda: bool(holds()))
 
     def paths(self, method: str = "") -> list[str]:
-        """The paths asked for, in order, without the client's own event filter."""
-        return [
-            asked.path
-            for asked in self.asked
-            if method in ("", asked.method) and not asked.path.endswith("/eventFilter")
-        ]
+        """The paths asked for, in order, without those of the client's own openings."""
+        return [asked.path for asked in self.wanted if method in ("", asked.method)]
+
+    @property
+    def wanted(self) -> list[Asked]:
+        """What it was asked, without what every opening asks: the event filter and the proof of hearing."""
+        return [asked for asked in self.asked if not asked.own]
 
     # What it does
 
@@ -222,6 +245,8 @@ class FakeAri:
 
     async def _send(self, app: str, ws: web.WebSocketResponse, message: dict[str, Any]) -> None:
         allowed = self.filters.get(app)
+        if self.deaf and message["type"] != "RESTResponse":
+            return
         if (allowed is None or message["type"] in allowed) and not ws.closed:
             await ws.send_str(orjson.dumps(message).decode())
 
@@ -241,6 +266,17 @@ class FakeAri:
             return web.Response(status=say.status)
         return web.Response(status=say.status, body=orjson.dumps(say.body), content_type="application/json")
 
+    async def _happens(self, asked: Asked) -> None:
+        """What follows from a request that is granted."""
+        kind, _, name = asked.path.partition("/")
+        if kind == "applications" and name.endswith("/subscription"):
+            self._subscribed.setdefault(name.split("/")[0], set()).update(asked.query["eventSource"].split(","))
+        elif kind == "bridges" and asked.method == "DELETE":
+            for app, sources in self._subscribed.items():
+                if f"bridge:{name}" in sources and app in self._sockets:
+                    sources.discard(f"bridge:{name}")
+                    await self.emit(app, "BridgeDestroyed", bridge={**BRIDGE, "id": name})
+
     async def _answer(self, asked: Asked) -> Say:
         self.asked.append(asked)
         await self._note()
@@ -250,10 +286,15 @@ class FakeAri:
                 if said is not None:
                     rule.left -= 1
                     return said
+        await self._happens(asked)
         if asked.path.endswith("/eventFilter"):
             app = asked.path.split("/")[1]
             self.filters[app] = frozenset(entry["type"] for entry in asked.body["allowed"])
-            return Say(200, {"name": app, "channel_ids": [], "bridge_ids": [], "endpoint_ids": []})
+            return Say(200, {"name": app, **SOURCES})
+        if asked.path.endswith("/subscription"):
+            return Say(200, {"name": asked.path.split("/")[1], **SOURCES})
+        if asked.path.startswith("bridges/") and asked.path.count("/") == 1 and asked.method == "POST":
+            return Say(200, {**BRIDGE, "id": asked.path.partition("/")[2]})
         if asked.method == "GET":
             if asked.path == "asterisk/ping":
                 return Say(200, PING)

@@ -382,6 +382,32 @@ async def test_replaced_by_its_successor_which_keeps_the_name(stack: Stack, tran
         await client.asterisk.ping()
 
 
+async def test_quick_changes_of_hands_never_end_in_deafness(stack: Stack) -> None:
+    """About one in a hundred of these openings is deaf at first (22.10.1): each is found out and made anew."""
+    heard = [Heard(), Heard()]
+    clients = [make(stack, each) for each in heard]
+    clients[1].suspend("standby")
+    async with clients[0], clients[1]:
+        at = 0
+        await clients[at].wait_connected()
+        for turn in range(100):
+            if turn % 2:
+                clients[at].suspend("opened again while it closes")
+                clients[at].resume()
+            else:
+                clients[1 - at].resume()
+                clients[at].suspend("the other opens while this one closes")
+                at = 1 - at
+            await clients[at].wait_connected()
+            if turn % 10 == 0:
+                leg = f"leg.turn.{turn}"
+                endpoint = f"Local/{NUMBER.lstrip('+')}@caller"
+                await clients[at].channels.originate(channelId=leg, endpoint=endpoint, app=stack.app)
+                await heard[at].until(seen(heard[at], "StasisStart", channel_id=leg))
+                await clients[at].channels.hangup(channelId=leg)
+        assert not any("hearing" in bridge.id for bridge in await clients[at].bridges.list())
+
+
 async def test_asterisk_restarted_is_found_again_with_the_filter_set(stack: Stack) -> None:
     heard = Heard()
     async with make(stack, heard) as client:

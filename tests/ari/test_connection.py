@@ -38,7 +38,7 @@ async def test_the_filter_is_set_and_the_hook_runs_before_connected(
     order: list[object] = []
 
     async def resync(client: AriClient) -> None:
-        order.append(("hook", fake.asked[-1].path, client.connected))
+        order.append(("hook", fake.asked[0].path, client.connected))
         await fake.emit(APP, "StasisStart", channel=channel("c1"), args=["caller"])
         await fake.emit(APP, "ChannelDtmfReceived", channel=channel("c1"), digit="1", duration_ms=80)
         await client.channels.list()

@@ -64,7 +64,7 @@ async def test_ids_values_and_bodies_arrive_as_they_were(fake: FakeAri, heard: H
         )
         client.channels.play(channelId="c", playbackId="pb.c.1", media=["sound:/a b", "sound:/c"])
         await client.bridges.addChannel(bridgeId="b", channel=["x", "y"], mute=False)
-    called, played, added = fake.asked[1:]
+    called, played, added = fake.wanted
     assert (called.method, called.path) == ("POST", f"channels/{odd}")
     assert called.query == {
         "endpoint": "PJSIP/agent-léa@node b",
