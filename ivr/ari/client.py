@@ -91,7 +91,6 @@ class AriClient:
         self._backoff = backoff or Backoff()
         self._timeout_ms = timeout_ms
         self._heartbeat_ms = heartbeat_ms
-        self._hearing_ms = hearing_ms
         self._silence_ms = silence_ms
         self._rng = rng or Random()  # noqa: S311 - the spread of a pause is no secret
         self._task: asyncio.Task[None] | None = None
@@ -109,7 +108,7 @@ class AriClient:
         self.endpoints = Endpoints(self._submit)
         self.applications = Applications(self._submit)
         self.asterisk = AsteriskServer(self._submit)
-        self._hearing = Hearing(app, self.bridges, self.applications)
+        self._hearing = Hearing(app, self.bridges, self.applications, hearing_ms)
 
     # The client's life
 
@@ -268,13 +267,12 @@ class AriClient:
 
     async def _open(self, lost: asyncio.Future[str]) -> None:
         try:
-            await self.applications.filter(applicationName=self.app, filter=wire.event_filter(self._wanted))
-            await self._hearing.prove(self._hearing_ms)
+            await self._hearing.begin(wire.event_filter(self._wanted))
             if self._on_connect is not None:
                 await self._on_connect(self)
             if not lost.done():
                 self._go_live(lost)
-                await self._hearing.stay_sure(self._silence_ms, self._hearing_ms)
+                await self._hearing.stay_sure(self._silence_ms)
         except AriError as error:
             self.stats.deaf += isinstance(error, AriDeaf)
             self._end(lost, str(error))

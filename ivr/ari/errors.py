@@ -63,10 +63,10 @@ class AriTimeout(AriError):
 
 
 class AriDeaf(AriError):
-    """Asterisk answers, and sends no events: the connection is of no use."""
+    """Asterisk took the connection, and sends no events over it, or nothing at all: it is of no use."""
 
-    def __init__(self, app: str, within_ms: int) -> None:
-        super().__init__("events", app, f"none came in {within_ms} ms")
+    def __init__(self, app: str, what: str, within_ms: int) -> None:
+        super().__init__("events", app, f"no {what} in {within_ms} ms")
         self.app = app
         self.within_ms = within_ms
 

@@ -33,7 +33,7 @@ async def test_deaf_from_the_start_it_never_says_connected(fake: FakeAri, heard:
         assert not client.connected
         assert all(isinstance(state, Disconnected) for state in heard.states)
         said = [getattr(state, "reason", "").rpartition(": ")[2] for state in heard.states]
-        assert said == ["none came in 5 ms", "none came in 10 ms", "none came in 20 ms"]
+        assert said == ["no event in 5 ms", "no event in 10 ms", "no event in 20 ms"]
         assert client.stats.deaf == 3
         assert not opened
         fake.deaf = False
@@ -41,6 +41,15 @@ async def test_deaf_from_the_start_it_never_says_connected(fake: FakeAri, heard:
         assert len(opened) == 1
         await fake.emit(APP, "StasisStart", channel=channel("c1"), args=["caller"])
         await heard.until(lambda: heard.events)
+
+
+async def test_not_even_answered_it_opens_anew_and_waits_longer_each_time(fake: FakeAri, heard: Heard) -> None:
+    fake.on("PUT", "applications/.*/eventFilter", LOSE, times=5)
+    async with make(fake, heard, hearing_ms=5) as client:
+        await client.wait_connected()
+        assert client.stats.deaf == 5
+    said = [getattr(state, "reason", "").rpartition(": ")[2] for state in heard.states[:-1]]
+    assert said == [f"no answer in {ms} ms" for ms in (5, 10, 20, 40, 40)]
 
 
 async def test_gone_deaf_later_it_is_found_out_in_a_silence(fake: FakeAri, heard: Heard, transport: str) -> None:
@@ -72,15 +81,15 @@ async def test_while_events_come_none_is_asked_for(monkeypatch: pytest.MonkeyPat
         if sleeps <= 3:
             hearing.note(Message(type="StasisEnd"))
 
-    async def prove(_within_ms: int) -> None:
+    async def prove() -> None:
         proofs.append(sleeps)
-        raise AriDeaf(APP, 1)
+        raise AriDeaf(APP, "event", 1)
 
-    hearing = Hearing(APP, None, None)  # type: ignore[arg-type]
+    hearing = Hearing(APP, None, None, 1)  # type: ignore[arg-type]
     monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(hearing, "prove", prove)
     with pytest.raises(AriDeaf):
-        await hearing.stay_sure(1, 1)
+        await hearing.stay_sure(1)
     assert proofs == [4]
 
 
