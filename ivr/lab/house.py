@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TRUNK: Final = "127.0.0.2"
 DESKS: Final = "127.0.0.3"
 CALLER: Final = "+33639980001"
-_OF_HANGUPS: Final = re.compile(r"Playback failed for sound:|Session already DISCONNECTED")
+_OF_HANGUPS: Final = re.compile(r"Playback failed for sound:|Session already DISCONNECTED|Failed to answer channel")
 
 
 class House:

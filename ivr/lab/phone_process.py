@@ -196,7 +196,11 @@ class Phones:
     async def _do_dial(self, phone: int, uri: str, headers: dict[str, str]) -> Json:
         at = time.monotonic_ns()
         call = await self._phones[phone].agent.dial(uri, headers)
-        return {"call": self._adopt(self._phones[phone], call), "at": at}
+        number = self._adopt(self._phones[phone], call)
+        # A reply on the heels of the INVITE came before anybody listened to the call.
+        if self._phones[phone].relay.rung(call.call_id):
+            self._say(number, "ringing", text="", sip=call.call_id)
+        return {"call": number, "at": at}
 
     async def _do_answer(self, call: int) -> Json:
         at = time.monotonic_ns()

@@ -74,6 +74,7 @@ class SipRelay:
         self._outer: asyncio.DatagramTransport | None = None
         self._phone: Address | None = None
         self._seen_ns: OrderedDict[CallId, int] = OrderedDict()
+        self._rung: OrderedDict[CallId, None] = OrderedDict()
         self._refusals: OrderedDict[CallId, int] = OrderedDict()
         self._media: dict[CallId, MediaRelay] = {}
         self._ended: OrderedDict[CallId, None] = OrderedDict()
@@ -111,6 +112,10 @@ class SipRelay:
     def invited_ns(self, call_id: str | None) -> int | None:
         """When the first INVITE of that dialog came in (CLOCK_MONOTONIC), if it did."""
         return None if call_id is None else self._seen_ns.get(CallId(call_id))
+
+    def rung(self, call_id: str | None) -> bool:
+        """Whether the far end of that dialog has said that it rings."""
+        return call_id is not None and CallId(call_id) in self._rung
 
     def media(self, call_id: str | None) -> MediaRelay | None:
         """The media of that dialog, once SDP has passed and until its end."""
@@ -156,6 +161,8 @@ class SipRelay:
             head = b"%s\r\nRecord-Route: %s\r\n%s" % (first, self._route, rest)
             if first.startswith(b"INVITE "):
                 self._note(head, now)
+            elif first.startswith((b"SIP/2.0 180", b"SIP/2.0 183")) and (call_id := _call_id(head)) is not None:
+                _remember(self._rung, call_id, None)
         self._inner.sendto(head.replace(self._theirs, self._ours) + gap + body, self._phone)
 
     def _note(self, head: bytes, now: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from typing import TYPE_CHECKING, Final, Self
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from ivr.queueing.model import Dump
 
 HEARD_S: Final = 0.3
-_OF_HANGUPS: Final = re.compile(r"Playback failed for sound:|Session already DISCONNECTED")
-_spares = itertools.count()
-_callers = itertools.count(100)
 
 
 class Trial:
@@ -37,6 +35,8 @@ class Trial:
         self.here: list[Phone] = []
         self.calls: list[PhoneCall] = []
         self._base = 0.0
+        self._spares = itertools.count()
+        self._callers = itertools.count()
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession()
@@ -59,7 +59,7 @@ class Trial:
 
         They answer accueil, état civil and urbanisme. `bank` holds the phone where it is not the house's.
         """
-        name = f"renfort-{next(_spares)}"
+        name = f"renfort-{next(self._spares)}"
         if bank is None:
             phone = await self.house.agent(name, answers_ms=answers_ms)
             self.here.append(phone)
@@ -87,7 +87,7 @@ class Trial:
 
     async def call(self, number: str = "", *, private: bool = False) -> PhoneCall:
         """A caller with this number, or one of their own, who hears it ring: no call can be given up before."""
-        call = await self.house.call(number or f"+336399810{next(_callers) % 60 + 10}", private=private)
+        call = await self.house.call(number or f"+336399810{next(self._callers) % 60 + 10}", private=private)
         self.calls.append(call)
         await within(SOON_S, "it rings", call.ringing)
         return call
@@ -136,10 +136,6 @@ class Trial:
         """What the queue holds."""
         return await self.house.state()
 
-    def complaints(self) -> list[str]:
-        """What Asterisk's log complains of, but for what it always says of a caller who hangs up under a prompt."""
-        return [line for line in self.house.stack.errors() if not _OF_HANGUPS.search(line)]
-
     async def talking(self) -> None:
         """Returns once the talk is recorded and both are in one bridge."""
 
@@ -186,10 +182,14 @@ class Trial:
             for call in phone.calls:
                 if not call.closed.happened:
                     await call.hangup()
-            try:
+            with contextlib.suppress(PhoneError):
                 await phone.unregister()
-            except PhoneError:
-                continue
+        gone = {self._id(phone) for phone in self.here}
+
+        async def away() -> bool:
+            return not any(agent.id in gone and agent.present for agent in (await self.state()).agents.values())
+
+        await until(SOON_S, "every agent is away", away)
         self.calls.clear()
         self.here.clear()
 
