@@ -110,8 +110,6 @@ def _settings(taken: Ports) -> Iterator[Path]:
         "IVR_ARI_URL": f"http://{_LOOPBACK}:{taken.http}/ari",
         "IVR_HTTP_BIND": f"{_LOOPBACK}:{taken.spare[0]}",
         "IVR_TRUNK_MATCH": f"{TRUNK}/32",
-        "IVR_RTP_START": str(taken.rtp_first),
-        "IVR_RTP_END": str(taken.rtp_last),
     }
     with tempfile.TemporaryDirectory(prefix="ivr-compose-") as folder:
         path = Path(folder, "settings.env")

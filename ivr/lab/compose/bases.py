@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
 _LABEL: Final = "standardiste.base"
 _WEEK_S: Final = 7 * 86_400
+_PULL_S: Final = 300.0
+_MAKE_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,11 @@ def bases(teller: Teller, engine: Engine) -> Iterator[None]:
         if missing:
             require_privilege()
             build.ensure_mmdebstrap(lambda progress: teller.hear(progress.step))
-            with (
-                teller.step(f"making {len(missing)} base images, since none can be pulled"),
-                ThreadPoolExecutor(2) as pool,
-            ):
-                for made in [pool.submit(_make, teller, engine, base) for base in missing]:
-                    made.result()
+            for base in missing:
+                with teller.step(f"making {base.tag}, since it cannot be pulled"):
+                    _make(teller, engine, base)
+            if engine.private:  # what was made from older ones
+                teller.succeeds(["docker", "image", "prune", "--force"], env=engine.env)
         yield
     finally:
         if not engine.private:
@@ -83,7 +83,7 @@ def _pull(teller: Teller, engine: Engine, wanted: list[Base]) -> list[Base]:
     """Pull what can be pulled, and return the others. Where one fails the rest would too."""
     for index, base in enumerate(wanted):
         with teller.step(f"pulling {base.tag}"):
-            if not teller.succeeds(["docker", "pull", "--quiet", base.tag], env=engine.env):
+            if not teller.succeeds(["docker", "pull", "--quiet", base.tag], env=engine.env, limit_s=_PULL_S):
                 return wanted[index:]
     return []
 
@@ -103,7 +103,12 @@ def _make(teller: Teller, engine: Engine, base: Base) -> None:
         if making.stdout is None or making.stderr is None:
             raise ComposeTestError("no pipe to mmdebstrap")
         try:
-            teller.run(["docker", "import", *changes, "-", base.tag], env=engine.env, stdin=making.stdout)
+            teller.run(
+                ["docker", "import", *changes, "-", base.tag], env=engine.env, stdin=making.stdout, limit_s=_MAKE_S
+            )
+        except BaseException:
+            making.kill()  # with all that is in its namespaces
+            raise
         finally:
             making.stdout.close()
             said = making.stderr.read().decode(errors="replace").strip().splitlines()

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PROJECT: Final = "standardiste-test"
 _TAG: Final = "test"
 _POLL_S: Final = 0.5
+_BUILD_S: Final = 1200.0
+_UP_S: Final = 240.0
+_DOWN_S: Final = 120.0
 _SECRETS: Final = "/var/lib/standardiste/state/secrets.json"
 
 
@@ -30,7 +33,7 @@ class Composition:
     folder: Path
     settings: Path
 
-    def compose(self, *argv: str) -> str:
+    def compose(self, *argv: str, limit_s: float = 60.0) -> str:
         """Run a Compose command on this project and return what it printed."""
         files = ["--file", str(self.folder / "docker-compose.yml")]
         if self.engine.private:  # it has no bridge for builds either
@@ -38,7 +41,7 @@ class Composition:
         # Compose 1.29 knows --env-file only before the command.
         known = ["--project-name", PROJECT, "--env-file", str(self.settings), *files]
         env = {**self.engine.env, "STANDARDISTE_ENV": str(self.settings), "STANDARDISTE_TAG": _TAG}
-        return self.teller.run([*self.engine.compose, *known, *argv], env=env, cwd=self.folder)
+        return self.teller.run([*self.engine.compose, *known, *argv], env=env, cwd=self.folder, limit_s=limit_s)
 
     def check(self) -> None:
         """Raise unless this Compose finds the files valid."""
@@ -46,15 +49,15 @@ class Composition:
 
     def build(self) -> None:
         """Build the images; what is unchanged is taken from the engine's cache."""
-        self.compose("build")
+        self.compose("build", limit_s=_BUILD_S)
 
     def up(self) -> None:
         """Start everything and return once each service has been started in its turn."""
-        self.compose("up", "--detach", "--no-build")
+        self.compose("up", "--detach", "--no-build", limit_s=_UP_S)
 
     def down(self) -> None:
         """End and remove containers, volumes and networks of this project; images are kept."""
-        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "10")
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "10", limit_s=_DOWN_S)
 
     def wait_healthy(self, service: str, patience_s: float) -> None:
         """Return once a service is healthy; raise `ComposeTestError` when it ends or takes too long."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from ivr.lab.compose.teller import ComposeTestError
 from ivr.stack.errors import NotPermittedError
-from ivr.stack.paths import cache_dir, locked, require_privilege, runtime_dir
+from ivr.stack.paths import cache_dir, require_privilege, runtime_dir, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 _READY_S: Final = 40.0
 _END_S: Final = 20.0
 _POLL_S: Final = 0.1
+_ASK_S: Final = 15.0
+_APT_S: Final = 600.0
+_TURN_S: Final = 1800.0
 _CGROUP: Final = "standardiste-compose-test"
 _POLICY: Final = Path("/usr/sbin/policy-rc.d")
 # What dockerd and containerd make outside of the folders that they are given.
-_STRAY: Final = (Path("/run/docker"), Path("/run/containerd"), Path("/opt/containerd"))
+_STRAY: Final = (Path("/run/docker"), Path("/run/containerd"), Path("/opt/containerd"), Path("/etc/docker"))
 _DEAF: Final = ("--iptables=false", "--ip6tables=false", "--bridge=none")
 
 
@@ -48,8 +51,8 @@ class Engine:
 @contextlib.contextmanager
 def engine(teller: Teller) -> Iterator[Engine]:
     """Give an engine that answers; a private one is ended at the end."""
-    env = {"DOCKER_BUILDKIT": "0", "COMPOSE_DOCKER_CLI_BUILD": "0", "COMPOSE_PARALLEL_LIMIT": "2", **os.environ}
-    if shutil.which("docker") and teller.succeeds(["docker", "info"], env=env):
+    env = {"DOCKER_BUILDKIT": "0", "COMPOSE_DOCKER_CLI_BUILD": "0", **os.environ}
+    if shutil.which("docker") and teller.succeeds(["docker", "info"], env=env, limit_s=_ASK_S):
         teller.say("  engine: the one that runs here")
         yield Engine(env, _compose(teller, env), private=False)
         return
@@ -92,18 +95,38 @@ def _install(teller: Teller, package: str) -> None:
             _POLICY.chmod(0o755)
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         try:
-            teller.run([apt, "--quiet", "update"], env=env)
-            teller.run([apt, "--quiet", "install", "--yes", "--no-install-recommends", package], env=env)
+            # A source of somebody else's that does not answer is no obstacle.
+            teller.succeeds([apt, "--quiet", "update"], env=env, limit_s=_APT_S)
+            teller.run(
+                [apt, "--quiet", "install", "--yes", "--no-install-recommends", package], env=env, limit_s=_APT_S
+            )
         finally:
             if ours:
                 _POLICY.unlink()
 
 
 @contextlib.contextmanager
+def _turn(teller: Teller, path: Path) -> Iterator[None]:
+    """Hold the lock `path`; wait for a test that holds it, but not for ever."""
+    lock = try_lock(path)
+    if lock is None:
+        with teller.step("waiting for another test to end"):
+            until = time.monotonic() + _TURN_S
+            while (lock := try_lock(path)) is None:
+                if time.monotonic() > until:
+                    raise ComposeTestError(f"another test has held {path} for {_TURN_S / 60:.0f} minutes")
+                time.sleep(_POLL_S)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextlib.contextmanager
 def _private(teller: Teller) -> Iterator[Path]:
     data, run = cache_dir().parent / "docker", runtime_dir() / "docker"
     data.mkdir(parents=True, exist_ok=True)
-    with locked(data.parent / "docker.lock", lambda: teller.say("  waiting for another test to end")):
+    with _turn(teller, data.parent / "docker.lock"):
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir(mode=0o700, parents=True)
         stray = [folder for folder in _STRAY if not folder.exists()]
@@ -147,13 +170,15 @@ def _answers(process: subprocess.Popen[bytes], socket: Path) -> bool:
     """Wait until the engine answers; False when it ended instead, or took too long."""
     until = time.monotonic() + _READY_S
     while process.poll() is None and time.monotonic() < until:
-        asked = subprocess.run(
-            ["docker", "--host", f"unix://{socket}", "version"],  # noqa: S607 - as the PATH has it
-            capture_output=True,
-            check=False,
-        )
-        if asked.returncode == 0:
-            return True
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            asked = subprocess.run(
+                ["docker", "--host", f"unix://{socket}", "version"],  # noqa: S607 - as the PATH has it
+                capture_output=True,
+                check=False,
+                timeout=_ASK_S,
+            )
+            if asked.returncode == 0:
+                return True
         time.sleep(_POLL_S)
     return False
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
 
 _TAIL: Final = 12
 _WIDTH: Final = 90
+_LIMIT_S: Final = 60.0
+_GRACE_S: Final = 5.0
+# Where no line can be written over: said after 2 s, then every quarter of a minute.
+_QUIET_S: Final = 2.0
+_AGAIN_S: Final = 15.0
 
 
 class ComposeTestError(IvrError):
@@ -46,6 +53,7 @@ class Teller:
         self._status = self._console.status("")
         self._lock = threading.Lock()
         self._what = ""
+        self._last = ""
         self.began = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -61,7 +69,7 @@ class Teller:
         with self._lock:
             self._file.write(f"=== {text}\n")
             self._file.flush()
-        self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+            self._print(text, style)
 
     @contextlib.contextmanager
     def step(self, what: str) -> Iterator[None]:
@@ -69,24 +77,33 @@ class Teller:
         began = time.monotonic()
         with self._lock:
             self._file.write(f"=== {what}\n")
-        self._what = what
+        self._what, self._last = what, ""
         self._status.update(escape(what))
         live = self._console.is_terminal
+        done = threading.Event()
+        told = threading.Thread(target=self._remind, args=(what, began, done), daemon=True)
         if live:
             self._status.start()
+        else:
+            told.start()
         try:
             yield
         finally:
+            done.set()
             if live:
                 self._status.stop()
+            else:
+                told.join()
         self.say(f"  {what}: {time.monotonic() - began:.1f} s")
 
     def hear(self, line: str) -> None:
         """Keep a line of a command's output, and show it as what is going on."""
+        text = line.strip()[:_WIDTH]
         with self._lock:
             self._file.write(f"{line}\n")
-        if text := line.strip():
-            self._status.update(f"{escape(self._what)} [dim]{escape(text[:_WIDTH])}[/dim]")
+            self._last = text or self._last
+        if text:
+            self._status.update(f"{escape(self._what)} [dim]{escape(text)}[/dim]")
 
     def run(
         self,
@@ -95,13 +112,26 @@ class Teller:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         stdin: int | IO[bytes] = subprocess.DEVNULL,
+        limit_s: float = _LIMIT_S,
     ) -> str:
-        """Return what a command printed; raise `CommandError` when it fails. It is ended if we are."""
+        """Return what a command printed; raise `CommandError` when it fails or takes longer than `limit_s`.
+
+        It is ended, with all that it started in its session, if we are.
+        """
         self.hear(f"$ {' '.join(argv)}")
         lines: list[str] = []
+        late = threading.Event()
         with subprocess.Popen(
-            argv, env=env, cwd=cwd, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            argv,
+            env=env,
+            cwd=cwd,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         ) as process:
+            limit = threading.Timer(limit_s, _end_late, (process, late))
+            limit.start()
             try:
                 for raw in process.stdout or ():
                     line = raw.decode(errors="replace").rstrip()
@@ -109,16 +139,47 @@ class Teller:
                     self.hear(line)
                 code = process.wait()
             except BaseException:
-                process.terminate()
+                end(process)
                 raise
-        if code != 0:
+            finally:
+                limit.cancel()
+        if late.is_set():
+            lines.append(f"(ended: not done within {limit_s:.0f} s)")
+        if code != 0 or late.is_set():
             raise CommandError(argv, code, [line for line in lines if line.strip()][-_TAIL:])
         return "\n".join(lines)
 
-    def succeeds(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> bool:
-        """Return whether a command can be run and succeeds."""
+    def succeeds(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, limit_s: float = _LIMIT_S) -> bool:
+        """Return whether a command can be run and succeeds in time."""
         try:
-            self.run(argv, env=env)
+            self.run(argv, env=env, limit_s=limit_s)
         except (CommandError, OSError):
             return False
         return True
+
+    def _remind(self, what: str, began: float, done: threading.Event) -> None:
+        """Say that `what` goes on, for those who read no terminal."""
+        if done.wait(_QUIET_S):
+            return
+        with self._lock:
+            self._print(f"  {what} …")
+        while not done.wait(_AGAIN_S):
+            with self._lock:
+                self._print(f"  {what} … {time.monotonic() - began:.0f} s  {self._last}", "dim")
+
+    def _print(self, text: str, style: str = "") -> None:
+        self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a command and what it started in its session: asked first, then killed."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S)
+
+
+def _end_late(process: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    end(process)

@@ -31,6 +31,7 @@ _HEARD_NS: Final = 1_000_000_000
 _SPEECH_DBFS: Final = -45.0
 _PATIENCE_S: Final = 10.0
 _LOOK_S: Final = 0.25
+_CALL_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ async def place_call(plan: Plan, registrar: str, password_of: Callable[[AgentId]
     """Put one call through to an agent, and say what was measured; raise `ComposeTestError` when it fails."""
     key, agent = specialist(plan)
     try:
-        async with PhoneBank(TRUNK) as callers, PhoneBank(_DESK) as desks:
+        async with asyncio.timeout(_CALL_S), PhoneBank(TRUNK) as callers, PhoneBank(_DESK) as desks:
             desk = await desks.phone(plan.agents[agent].endpoint, password_of(agent), registrar=registrar)
             await desk.register()
             caller = await callers.phone(_CALLER, registrar=registrar)
@@ -72,6 +73,8 @@ async def place_call(plan: Plan, registrar: str, password_of: Callable[[AgentId]
             await _in_time(ringing.closed, "the agent's phone was not hung up")
     except (PhoneError, NotEstablished) as error:
         raise ComposeTestError(str(error)) from error
+    except TimeoutError:
+        raise ComposeTestError(f"the phones did not do their part within {_CALL_S:.0f} s") from None
     return Outcome(
         answered_ms=(answered_ns - call.invited_ns) // 1_000_000,
         prompt_dbfs=prompt,

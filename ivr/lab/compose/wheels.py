@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _PYTHON: Final = "3.11"
 _ABI: Final = "cp311"
 _GLIBC: Final = range(36, 16, -1)
+_FETCH_S: Final = 900.0
 _MARKER: Final = re.compile(r" ; python_full_version [^\\]*?(?= \\|$)", re.MULTILINE)
 
 
@@ -45,7 +46,7 @@ def wheels(teller: Teller, project: Path) -> None:
         wanted, fetched = Path(scratch, "requirements.txt"), Path(scratch, "wheels")
         wanted.write_text(lock, encoding="utf-8")
         argv += ["--platform", f"manylinux2014_{platform.machine()}", "--dest", str(fetched)]
-        teller.run([*argv, "--requirement", str(wanted)], cwd=project)
+        teller.run([*argv, "--requirement", str(wanted)], cwd=project, limit_s=_FETCH_S)
         shutil.rmtree(folder, ignore_errors=True)
         fetched.rename(folder)
     mark.write_text(key, encoding="ascii")
