@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -111,10 +110,12 @@ def _settings(taken: Ports) -> Iterator[Path]:
         "IVR_HTTP_BIND": f"{_LOOPBACK}:{taken.spare[0]}",
         "IVR_TRUNK_MATCH": f"{TRUNK}/32",
     }
-    with tempfile.TemporaryDirectory(prefix="ivr-compose-") as folder:
-        path = Path(folder, "settings.env")
-        path.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")
+    path = _PROJECT / ".run" / "compose-test.env"
+    path.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")
+    try:
         yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

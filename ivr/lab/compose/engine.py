@@ -35,7 +35,8 @@ _TURN_S: Final = 1800.0
 _CGROUP: Final = "standardiste-compose-test"
 _POLICY: Final = Path("/usr/sbin/policy-rc.d")
 # What dockerd and containerd make outside of the folders that they are given.
-_STRAY: Final = (Path("/run/docker"), Path("/run/containerd"), Path("/opt/containerd"), Path("/etc/docker"))
+_STRAY: Final = (Path("/run/docker"), Path("/run/containerd"), Path("/opt/containerd"), Path("/etc/docker/key.json"))
+_LIST: Final = "strays"
 _DEAF: Final = ("--iptables=false", "--ip6tables=false", "--bridge=none")
 
 
@@ -127,9 +128,11 @@ def _private(teller: Teller) -> Iterator[Path]:
     data, run = cache_dir().parent / "docker", runtime_dir() / "docker"
     data.mkdir(parents=True, exist_ok=True)
     with _turn(teller, data.parent / "docker.lock"):
+        left = _strays(run)
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir(mode=0o700, parents=True)
-        stray = [folder for folder in _STRAY if not folder.exists()]
+        stray = [path for path in _STRAY if path in left or not path.exists()]
+        (run / _LIST).write_text("".join(f"{path}\n" for path in stray), encoding="utf-8")
         log = teller.log.with_name("dockerd.log")
         process: subprocess.Popen[bytes] | None = None
         try:
@@ -148,8 +151,18 @@ def _private(teller: Teller) -> Iterator[Path]:
             if process is not None:
                 _end(process)
             _remove_cgroups()
-            for folder in (run, *stray):
-                shutil.rmtree(folder, ignore_errors=True)
+            for path in (run, *stray):
+                if path.is_file():
+                    path.unlink()
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _strays(run: Path) -> set[Path]:
+    """Return what a test that was killed would have removed."""
+    try:
+        return {Path(line) for line in (run / _LIST).read_text(encoding="utf-8").splitlines()}
+    except FileNotFoundError:
+        return set()
 
 
 def _start(data: Path, run: Path, log: Path, more: Sequence[str]) -> subprocess.Popen[bytes]:
