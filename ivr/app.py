@@ -8,7 +8,6 @@ import gc
 import signal
 from typing import TYPE_CHECKING, Final
 
-import redis.asyncio
 import uvloop
 
 from ivr import log
@@ -16,6 +15,7 @@ from ivr.ari import AriClient
 from ivr.ledger.store import Ledger
 from ivr.plan import load_or_raise
 from ivr.provision.secrets import Secrets
+from ivr.queueing.connect import connect
 from ivr.queueing.listener import OfferListener
 from ivr.queueing.model import NodeId
 from ivr.queueing.queue import Queue
@@ -51,7 +51,7 @@ async def _serve(settings: Settings) -> None:
     plan, _ = load_or_raise(settings.plan)
     secrets = Secrets.load_or_create(settings.secrets_file)
     metrics = Metrics()
-    connection = redis.asyncio.from_url(settings.redis_url)
+    connection = connect(settings.redis_url)
     worker: Worker | None = None
 
     async def on_connect(client: AriClient) -> None:

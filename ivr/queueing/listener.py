@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from redis.exceptions import ConnectionError, TimeoutError  # noqa: A004
 
 from ivr.queueing import replies
+from ivr.queueing.cancelling import heeding
 from ivr.queueing.retry import Retry
 
 if TYPE_CHECKING:
@@ -56,12 +57,12 @@ class OfferListener:
         while True:
             pubsub = self._redis.pubsub()
             try:
-                await pubsub.subscribe(self._channel)
+                await heeding(pubsub.subscribe(self._channel))
                 while True:
-                    message = await pubsub.get_message(timeout=QUIET_S)
+                    message = await heeding(pubsub.get_message(timeout=QUIET_S))
                     failures = 0
                     if message is None:
-                        await pubsub.ping()
+                        await heeding(pubsub.ping())
                     elif message["type"] == "subscribe":
                         self._on_listening()
                     elif message["type"] == "message":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, ReadOnlyError, TimeoutError  # noqa: A004
 
 from ivr.queueing import commands, script
+from ivr.queueing.cancelling import heeding
 from ivr.queueing.clock import SiteClock
 from ivr.queueing.errors import QueueUnavailable, TopicsMoved
 from ivr.queueing.keys import Keys
@@ -70,7 +71,7 @@ class Queue:
     async def learn_clock(self) -> None:
         """Bring the clock near to Redis'. At each connect, and now and then."""
         sent = self.clock.monotonic_ns()
-        seconds, micros = await self._redis.time()
+        seconds, micros = await heeding(self._redis.time())
         self.clock.learn(seconds * 1_000_000 + micros, sent, self.clock.monotonic_ns())
 
     async def run(self, command: Command[R]) -> R:
@@ -91,9 +92,9 @@ class Queue:
         keys, argv = self._wire.encode(command, self.clock(), self.epoch)
         self.sent[command.name] += 1
         try:
-            raw: Any = await self._redis.evalsha(script.sha(), len(keys), *keys, *argv)
+            raw: Any = await heeding(self._redis.evalsha(script.sha(), len(keys), *keys, *argv))
         except NoScriptError:
-            raw = await self._redis.eval(script.source(), len(keys), *keys, *argv)
+            raw = await heeding(self._redis.eval(script.source(), len(keys), *keys, *argv))
         return self._wire.decode(command, raw)
 
     async def found(self, epoch: m.Epoch) -> m.Founded:
