@@ -13,7 +13,7 @@ from yarl import URL
 
 from ivr.ari import wire
 from ivr.ari.channels import Channels
-from ivr.ari.errors import AriDeaf, AriError
+from ivr.ari.errors import AriDeaf
 from ivr.ari.events import EVENT_TYPES
 from ivr.ari.hearing import Hearing
 from ivr.ari.http import CONNECTIONS, KEEPALIVE_S, HttpTransport
@@ -28,6 +28,7 @@ from ivr.ari.resources import (
     Recordings,
 )
 from ivr.ari.ws import WsTransport
+from ivr.errors import IvrError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -273,7 +274,7 @@ class AriClient:
             if not lost.done():
                 self._go_live(lost)
                 await self._hearing.stay_sure(self._silence_ms)
-        except AriError as error:
+        except IvrError as error:
             self.stats.deaf += isinstance(error, AriDeaf)
             self._end(lost, str(error))
         except Exception as error:  # noqa: BLE001 - the boundary: whatever the layer above does, we try again

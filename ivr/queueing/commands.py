@@ -61,9 +61,14 @@ def configure(routing: m.Routing) -> Command[m.Changed]:
     return Command("configure", {"routing": body, "json": text}, replies.changed, topics=tuple(routing.topics))
 
 
-def save(call: m.CallId, node: m.NodeId, snapshot: str, arrival: int, rev: int | None = None) -> Command[m.Changed]:
-    """Keep the snapshot of a call, known or new; its place does not change."""
-    args = {"call": call, "node": node, "arrival": arrival, "rev": rev}
+def save(
+    call: m.CallId, node: m.NodeId, snapshot: str, arrival: int, rev: int | None = None, *, again: bool = False
+) -> Command[m.Changed]:
+    """Keep the snapshot of a call, known or new; its place does not change.
+
+    `again`: the caller may have been here before and come back, so that an earlier end is no news.
+    """
+    args = {"call": call, "node": node, "arrival": arrival, "rev": rev, "again": again or None}
     return Command("save", args, replies.changed, snapshot)
 
 

@@ -71,7 +71,10 @@ class Queue:
     async def learn_clock(self) -> None:
         """Bring the clock near to Redis'. At each connect, and now and then."""
         sent = self.clock.monotonic_ns()
-        seconds, micros = await heeding(self._redis.time())
+        try:
+            seconds, micros = await heeding(self._redis.time())
+        except AWAY as error:
+            raise QueueUnavailable(self.site, "time", 1) from error
         self.clock.learn(seconds * 1_000_000 + micros, sent, self.clock.monotonic_ns())
 
     async def run(self, command: Command[R]) -> R:
@@ -111,10 +114,10 @@ class Queue:
         return reply
 
     async def save(
-        self, call: m.CallId, node: NodeId, snapshot: str, arrival: int, rev: int | None = None
+        self, call: m.CallId, node: NodeId, snapshot: str, arrival: int, rev: int | None = None, *, again: bool = False
     ) -> m.Changed:
-        """Keep the snapshot of a call, known or new."""
-        return await self.run(commands.save(call, node, snapshot, arrival, rev))
+        """Keep the snapshot of a call, known or new, or (`again`) one that had ended."""
+        return await self.run(commands.save(call, node, snapshot, arrival, rev, again=again))
 
     async def join(
         self,

@@ -14,16 +14,17 @@ from ivr import log
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core.call import Env, step
-from ivr.core.state import Call, Ended, durable, encode
+from ivr.core.state import Arriving, Call, Ended, Talking, Waiting, durable, encode
 from ivr.errors import IvrError
 from ivr.queueing.errors import QueueError
-from ivr.queueing.model import Accepted, Token
+from ivr.queueing.model import Accepted, Talk, Token
 from ivr.telephony.ids import offer_number
 from ivr.telephony.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ivr.ari import Reply
     from ivr.core.caller import CallId
     from ivr.core.plan import Plan
     from ivr.queueing.model import Moves, NodeId
@@ -56,6 +57,9 @@ class Desk(Protocol):
     async def promise(self, call: Call, effect: fx.Promise) -> None:
         """Commit a promise; raises LedgerError."""
 
+    def owe(self, call: CallId, outcome: str) -> None:
+        """Note an end that the queue could not be told: it must still hear of it."""
+
     def ended(self, actor: CallActor) -> None:
         """Forget a call that is over, or that was given away."""
 
@@ -71,6 +75,7 @@ class CallActor:
         self._recorder = recorder or Recorder.off()
         self._mailbox: asyncio.Queue[ev.Input] = asyncio.Queue()
         self._saved: Call | None = None
+        self._unknown = isinstance(call.phase, Arriving)
         self._timer: asyncio.TimerHandle | None = None
         self._watchdog: asyncio.TimerHandle | None = None
         self._given_away = False
@@ -112,6 +117,30 @@ class CallActor:
         """Stop acting for the call at once: another worker holds it."""
         self._given_away = True
         self._stop_clocks()
+
+    def give_back(self) -> Reply[None] | None:
+        """Give the caller to the dialplan, unless somebody talks to them."""
+        if self.over or isinstance(self.call.phase, Talking):
+            return None
+        return self._line.hand_back()
+
+    def talk(self) -> Talk | None:
+        """Return the call's talk, as the queue must know it."""
+        match self.call.phase:
+            case Talking(topic, offer):
+                node, klass = self._desk.node, int(self.call.caller.klass == "relay")
+                token = Token(offer.token)
+                return Talk(self.id, node, topic, self.call.arrival, offer.agent, node, token, klass)
+            case _:
+                return None
+
+    def state_lost(self) -> None:
+        """Note that the queue holds nothing any more: an offer that nobody took is void."""
+        match self.call.phase:
+            case Waiting(offer=offer) if offer is not None:
+                self.put(ev.OfferWithdrawn(offer.token))
+            case _:
+                pass
 
     def knows(self, token: str) -> bool:
         """Return whether that offer is the call's present one."""
@@ -165,6 +194,9 @@ class CallActor:
         snapshot = encode(self.call) if kept is not None and kept != self._saved else None
         queue, node = self._desk.queue, self._desk.node
         try:
+            if self._unknown and snapshot is not None and not isinstance(self.call.phase, Ended):
+                self._desk.route(await queue.save(self.id, node, snapshot, self.call.arrival, again=True))
+                self._unknown, self._saved, snapshot = False, kept, None
             for effect in effects:
                 if await self._tell_queue(effect, snapshot):
                     snapshot = None
@@ -174,6 +206,8 @@ class CallActor:
                 self._saved = kept
         except QueueError as error:
             _log.warning("the queue does not hold the call", call=self.id, reason=str(error))
+            if isinstance(self.call.phase, Ended):
+                self._desk.owe(self.id, self.call.phase.outcome)
             self.put(ev.QueueLost())
 
     async def _tell_queue(self, effect: fx.Effect, snapshot: str | None) -> bool:
@@ -270,6 +304,7 @@ class CallActor:
             self._desk.route(await self._desk.queue.end(self.id, "handed"))
         except QueueError as error:
             _log.warning("the queue cannot be reached", call=self.id, reason=str(error))
+            self._desk.owe(self.id, "handed")
 
     def _drop_leg(self, token: str) -> None:
         """End a leg of ours: its end is no news any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from ivr import log
@@ -60,6 +61,7 @@ class Calls:
         self._metrics = metrics
         self._recordings = recordings
         self._actors: dict[CallId, CallActor] = {}
+        self._owed: dict[CallId, str] = {}
         self._lives = Tasks()
 
     def __len__(self) -> int:
@@ -113,6 +115,16 @@ class Calls:
         )
         await self._ledger.promise(file, call.caller.number)
 
+    def owe(self, call: CallId, outcome: str) -> None:
+        """Note an end that the queue could not be told."""
+        self._owed[call] = outcome
+
+    async def pay(self) -> None:
+        """Tell the queue every end that it could not be told; raises QueueError, and then owes on."""
+        for call, outcome in tuple(self._owed.items()):
+            self.route(await self.queue.end(call, outcome))
+            self._owed.pop(call, None)
+
     def ended(self, actor: CallActor) -> None:
         """Forget a call; one that was abandoned is another worker's, or another actor's, by now."""
         call = actor.call
@@ -133,14 +145,18 @@ class Calls:
 
     # -- beginnings and ends -----------------------------------------------
 
-    def arrived(self, channel: str, args: Sequence[str]) -> None:
-        """Begin the call of a channel that entered our application as a caller; once."""
+    def arrived(self, channel: str, args: Sequence[str], age_ms: int = 0) -> None:
+        """Begin the call of a channel that entered our application as a caller; once.
+
+        `age_ms` is how long the channel has been there: one that the dialplan had meanwhile keeps its arrival.
+        """
         call_id = CallId(channel)
         if not args or args[0] != "caller" or call_id in self._actors:
             return
         called, number, presentation = (*args[1:4], "", "", "")[:3]
+        self._owed.pop(call_id, None)
         caller = identify(call_id, number, presentation, self._plan, self._ref_key)
-        call = Call(call_id, caller, called, self._plan.version, self.now())
+        call = Call(call_id, caller, called, self._plan.version, self.now() - max(0, age_ms))
         self.begin(call).put(ev.Started())
 
     def begin(self, call: Call) -> CallActor:
@@ -161,6 +177,12 @@ class Calls:
         self._actors.clear()
         self._lives.cancel()
 
+    async def give_back(self) -> None:
+        """Give every caller who talks to nobody to the dialplan, which rings the general desk."""
+        replies = [reply for actor in self if (reply := actor.give_back()) is not None]
+        await asyncio.gather(*replies, return_exceptions=True)
+
     async def close(self) -> None:
-        """Stop every actor and wait until none is left."""
+        """Stop every actor and wait until none is left; the calls stay as they are."""
+        self.abandon()
         await self._lives.close()

@@ -45,3 +45,10 @@ def offer_number(token: str) -> int:
 def recording_name(call: CallId, serial: int) -> str:
     """Return the name, below Asterisk's recording folder, of a message."""
     return f"message/{call}.{serial}"
+
+
+def recorded(name: str) -> tuple[CallId, int] | None:
+    """Return the call and the serial of a message's name, None for any other name."""
+    folder, _, rest = name.partition("/")
+    call, _, serial = rest.rpartition(".")
+    return (CallId(call), int(serial)) if folder == "message" and call and serial.isdecimal() else None

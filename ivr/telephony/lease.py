@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from ivr import log
 from ivr.queueing.errors import QueueError
@@ -22,47 +22,64 @@ LEASE_MS: Final = 5_000
 LEASE_EVERY_S: Final = 1.0
 LEASE_MARGIN_MS: Final = 1_000
 
+Loss = Literal["frozen", "redis away", "taken"]
+"""Why the hold is no longer sure: we stood still, Redis does not answer, or another worker has it."""
+
 _log = log.get("lease")
 
 
 class NodeLease:
     """One worker's hold on one node, good for LEASE_MS after each renewal."""
 
-    def __init__(self, queue: Queue, node: NodeId) -> None:
+    def __init__(self, queue: Queue, node: NodeId, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._queue = queue
         self._node = node
         self._id = WorkerId(own_name())
+        self._monotonic = monotonic
 
     async def take(self) -> None:
-        """Return once the node is ours; a holder that is dead for sure is not waited for."""
-        waiting = False
+        """Return once the node is ours, whatever Redis does; a holder that is dead for sure is not waited for."""
+        waiting = ""
         while True:
-            leased = await self._queue.lease(self._node, self._id, LEASE_MS)
-            if leased.granted:
+            reason = await self._try()
+            if not reason:
                 return
-            if leased.holder is not None and is_dead(leased.holder):
-                await self._queue.unlease(self._node, leased.holder)
-                continue
-            if not waiting:
-                _log.info("another worker holds the node; standing by", node=self._node)
-                waiting = True
+            if reason != waiting:
+                _log.info("standing by", node=self._node, reason=reason)
+                waiting = reason
             await asyncio.sleep(LEASE_EVERY_S / 4)
 
-    async def keep(self, lost: Callable[[str], Awaitable[None]]) -> None:
+    async def _try(self) -> str:
+        """Take the node, or return why not."""
+        try:
+            leased = await self._queue.lease(self._node, self._id, LEASE_MS)
+            if not leased.granted and leased.holder is not None and is_dead(leased.holder):
+                await self._queue.unlease(self._node, leased.holder)
+                leased = await self._queue.lease(self._node, self._id, LEASE_MS)
+        except QueueError as error:
+            return str(error)
+        return "" if leased.granted else "another worker holds the node"
+
+    async def keep(self, lost: Callable[[Loss], Awaitable[None]]) -> None:
         """Renew it for ever; `lost` says why it is no longer sure, stops all acts and takes it again."""
-        renewed = time.monotonic()
+        renewed = woke = self._monotonic()
         while True:
             await asyncio.sleep(LEASE_EVERY_S)
-            late_ms = (time.monotonic() - renewed) * 1000
-            if late_ms > LEASE_MS - LEASE_MARGIN_MS:
-                await lost(f"frozen for {late_ms:.0f} ms")
+            now = self._monotonic()
+            frozen, woke = (now - woke) * 1000 > LEASE_MS - LEASE_MARGIN_MS, now
+            if (now - renewed) * 1000 > LEASE_MS - LEASE_MARGIN_MS:
+                await lost("frozen" if frozen else "redis away")
+                renewed = woke = self._monotonic()
+                continue
             try:
                 leased = await self._queue.lease(self._node, self._id, LEASE_MS)
             except QueueError:
                 continue
-            renewed = time.monotonic()
-            if not leased.granted:
-                await lost("another worker took the node")
+            if leased.granted:
+                renewed = now
+            else:
+                await lost("taken")
+                renewed = woke = self._monotonic()
 
     async def give_back(self) -> None:
         """Let another worker have the node at once."""

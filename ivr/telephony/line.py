@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ivr import log
-from ivr.ari import AriRefused, NotFound
+from ivr.ari import AriDisconnected, AriRefused, NotFound
 from ivr.telephony.ids import OwnId, offer_number, recording_name
 
 if TYPE_CHECKING:
@@ -93,7 +93,13 @@ class Line:
             originator=self._call,
             lane=self._call,
         )
-        _when_refused(reply, refused, unless=_WITHOUT_CALLER)
+
+        def failed() -> None:
+            if not isinstance(reply.exception(), AriRefused):  # what Asterisk did is unknown
+                self.drop_leg(token)
+            refused()
+
+        _when_refused(reply, failed, unless=_WITHOUT_CALLER)
 
     def bridge(self, token: str, refused: Callable[[], None]) -> None:
         """Join the caller and the leg of that offer, two parties and no mixing by software."""
@@ -130,9 +136,9 @@ class Line:
         )
         _when_refused(reply, refused)
 
-    def hand_back(self) -> None:
+    def hand_back(self) -> Reply[None]:
         """Give the caller to the dialplan's fallback."""
-        self._ari.channels.continueInDialplan(
+        return self._ari.channels.continueInDialplan(
             channelId=self._call, context=FALLBACK_CONTEXT, extension="s", priority=1, lane=self._call
         )
 
@@ -142,11 +148,16 @@ class Line:
 
 
 def _when_refused(reply: Reply[Any], tell: Callable[[], None], unless: str | None = None) -> None:
-    """Tell, and log, that a request was refused; 404, or `unless`, is how a caller's hang-up looks from here."""
+    """Tell, and log, that a request was refused; 404, or `unless`, is how a caller's hang-up looks from here.
+
+    Of what was on its way when the connection went, nothing is told: the next one shows what became of it.
+    """
 
     def done(ended: Reply[Any]) -> None:
         refusal = ended.exception()
         if refusal is None:
+            return
+        if isinstance(refusal, AriDisconnected) and refusal.sent:
             return
         if unless is not None and isinstance(refusal, AriRefused) and unless in refusal.message:
             return

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ivr.ari import events as ari_events
+from ivr.ari.models import instant_ms
 from ivr.core import inputs as ev
 from ivr.telephony.events import leg_failure
-from ivr.telephony.ids import parse
+from ivr.telephony.ids import parse, recorded
 from ivr.telephony.presence import EVENTS as PRESENCE_EVENTS
 
 if TYPE_CHECKING:
@@ -52,11 +53,11 @@ class Router:
             case _:
                 pass
 
-    def arrived(self, channel: str, args: Sequence[str]) -> None:
+    def arrived(self, channel: str, args: Sequence[str], age_ms: int = 0) -> None:
         """Take a channel that entered our application: an agent's leg that is up, or a caller."""
         own = parse(channel)
         if own is None:
-            self._calls.arrived(channel, args)
+            self._calls.arrived(channel, args, age_ms)
             return
         actor = self._calls.get(own.call)
         if actor is None or not actor.leg_up(own.n):
@@ -68,7 +69,7 @@ class Router:
                 if actor := self._calls.get(event.channel.id):
                     actor.put(ev.Digit(event.digit))
             case ari_events.StasisStart():
-                self.arrived(event.channel.id, event.args)
+                self.arrived(event.channel.id, event.args, event.at_ms - instant_ms(event.channel.creationtime))
             case ari_events.ChannelDestroyed():
                 self._destroyed(event.channel.id, event.cause)
             case ari_events.PlaybackFinished():
@@ -88,7 +89,6 @@ class Router:
             actor.leg_gone(own.n, leg_failure(cause))
 
     def _recorded(self, event: Event) -> None:
-        _, _, rest = (event.recording or "").partition("/")
-        call, _, serial = rest.rpartition(".")
-        if actor := self._calls.get(call):
-            actor.put(ev.RecordingDone(int(serial), kept=event.type == "RecordingFinished"))
+        own = recorded(event.recording or "")
+        if own is not None and (actor := self._calls.get(own[0])):
+            actor.put(ev.RecordingDone(own[1], kept=event.type == "RecordingFinished"))

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from ivr import log
 from ivr.ari import Connected, Disconnected, Replaced
 from ivr.core import inputs as ev
-from ivr.queueing.errors import QueueError, StateLost
+from ivr.core.state import encode
+from ivr.queueing.errors import QueueError, QueueUnavailable, StateLost
 from ivr.queueing.model import Epoch, NodeId, Offer, Routing, Withdrawn
 from ivr.telephony.calls import Calls
 from ivr.telephony.lease import NodeLease
@@ -35,12 +36,12 @@ if TYPE_CHECKING:
     from ivr.ledger.store import Ledger
     from ivr.queueing.listener import OfferListener
     from ivr.queueing.queue import Queue
+    from ivr.telephony.lease import Loss
     from ivr.telephony.metrics import Metrics
 
 __all__ = ["EVENTS", "Worker"]
 
 REAP_EVERY_S: Final = 0.25
-STATE_LOST_PAUSE_S: Final = 1.0
 
 _log = log.get("worker")
 
@@ -74,6 +75,7 @@ class Worker:
         self._metrics = metrics
         self._tasks = Tasks()
         self._lease = NodeLease(queue, self._node)
+        self._stepping = asyncio.Lock()
         self.calls = Calls(
             ari=ari,
             queue=queue,
@@ -97,9 +99,8 @@ class Worker:
         """Serve the node: take its lease, connect, live, and give it back at the end."""
         try:
             async with asyncio.TaskGroup() as group:
-                await self._found()
-                await self._lease.take()
-                group.create_task(self._lease.keep(self._step_back))
+                await self._begin()
+                group.create_task(self._lease.keep(self._lost_node))
                 group.create_task(self._reap())
                 group.create_task(self._listener(self._node, self.calls.tell, lambda: None).run())
                 await self._ari.run()
@@ -107,6 +108,20 @@ class Worker:
             await self.calls.close()
             await self._tasks.close()
             await self._lease.give_back()
+
+    async def _begin(self) -> None:
+        """Return once Redis is there and the node is ours."""
+        said = False
+        while True:
+            try:
+                await self._found()
+                break
+            except QueueUnavailable as error:
+                if not said:
+                    _log.error("the queue cannot be reached; waiting", reason=str(error))
+                said = True
+                await asyncio.sleep(REAP_EVERY_S)
+        await self._lease.take()
 
     async def _found(self) -> None:
         """Enter the site's present epoch, or begin one; put the plan's routing in force."""
@@ -122,25 +137,38 @@ class Worker:
         if founded.created:
             _log.info("began a new epoch", epoch=founded.epoch)
 
+    async def _lost_node(self, why: Loss) -> None:
+        """Act no more until the node is ours again; without Redis nobody else can hold our callers: the desk does."""
+        if why == "redis away":
+            await self.calls.give_back()
+        await self._step_back(why)
+
     async def _step_back(self, why: str) -> None:
         """Act no more until the node is ours again: then every call is adopted anew."""
-        _log.warning("stepping back from the node", node=self._node, reason=why)
-        self.calls.abandon()
-        self._ari.suspend(why)
-        await self._lease.take()
-        self._ari.resume()
+        if self._stepping.locked():
+            return
+        async with self._stepping:
+            _log.warning("stepping back from the node", node=self._node, reason=why)
+            self.calls.abandon()
+            self._ari.suspend(why)
+            await self._lease.take()
+            self._ari.resume()
 
     async def _reap(self) -> None:
         """End what is due; learn every live offer again, so that a lost reply strands nobody."""
-        down = False
+        down = lost = False
         while True:
             await asyncio.sleep(REAP_EVERY_S)
             try:
+                if lost:
+                    await self._rebuild()
+                    lost = False
                 reaped = await self._queue.reap()
+                await self.calls.pay()
             except StateLost:
-                _log.error("the queue's state is lost; beginning anew")
-                self._tasks.start(self._rebuild())
-                await asyncio.sleep(STATE_LOST_PAUSE_S)
+                if not lost:
+                    _log.error("the queue's state is lost; beginning anew")
+                lost = True
             except QueueError as error:
                 if not down:
                     _log.error("the queue cannot be reached", reason=str(error))
@@ -154,9 +182,13 @@ class Worker:
                     self.calls.tell(offer)
 
     async def _rebuild(self) -> None:
-        """Bring agents and calls into a new epoch."""
+        """Bring talks, agents and calls into a new epoch: what Asterisk shows is compared with it anew."""
         await self._found()
         await self._lease.take()
+        for actor in self.calls:
+            actor.state_lost()
+            if talk := actor.talk():
+                self.calls.route(await self._queue.restore(talk, encode(actor.call)))
         self._ari.suspend("the queue's state was lost")
         self._ari.resume()
 

@@ -169,6 +169,11 @@ class FakeAri:
         """What it was asked, without what every opening asks: the event filter and the proof of hearing."""
         return [asked for asked in self.asked if not asked.own]
 
+    @property
+    def connected(self) -> set[str]:
+        """The applications that have a connection now."""
+        return set(self._sockets)
+
     # What it does
 
     async def _note(self) -> None:

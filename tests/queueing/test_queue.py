@@ -337,3 +337,14 @@ async def test_faults_name_themselves(queue: Queue) -> None:
         await queue.pause(AgentId("nobody"), "x", None)
     with pytest.raises(ValueError, match="must not be empty"):
         await queue.presence(AgentId("a|b"), (DESK,), A, present=True)
+
+
+async def test_who_ended_and_comes_again_is_a_new_call(queue: Queue) -> None:
+    await queue.join(ONE, A, PAPERS, T0)
+    await queue.end(ONE, "handed")
+    assert not (await queue.save(ONE, A, "late", T0)).changed
+    assert (await queue.save(ONE, A, "again", T0 - 5, again=True)).changed
+    joined = await queue.join(ONE, A, PAPERS, T0 - 5)
+    assert (joined.status, joined.position) == ("waiting", 1)
+    assert (await queue.end(ONE, "left")).changed
+    assert (await queue.join(ONE, A, PAPERS, T0)).status == "ended"

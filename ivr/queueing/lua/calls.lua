@@ -74,6 +74,9 @@ local function put_back(c)
 end
 
 handlers.save = function()
+  if args.again then
+    redis.call('HDEL', SITE, 'ended:' .. args.call)
+  end
   local c, news = subject(true)
   if news then
     c.node = args.node
