@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import uvloop
@@ -85,6 +86,7 @@ async def _serve(settings: Settings) -> None:
                 ref_key=secrets.caller_key,
                 metrics=metrics,
                 wrap_ms=settings.wrap_ms,
+                recordings=Path(settings.recordings) if settings.recordings else None,
             )
 
             def ready() -> dict[str, bool]:

@@ -123,18 +123,23 @@ def proof() -> None:
 
 @app.command()
 def replay(recording: Path, plan: PlanFolder = None) -> None:
-    """Run a call's recording again on the core, and tell what it did."""
+    """Run a call's recording again on the core, and tell what it did. Exit 1 where it does otherwise than it did."""
     from ivr.plan import load_or_raise  # noqa: PLC0415
     from ivr.telephony.recorder import replay as run_again  # noqa: PLC0415
 
     table = Table("ms", "input", "state", "effects")
     first: int | None = None
-    for now, happened, call, effects in run_again(recording, load_or_raise(plan or Settings().plan)[0]):
-        first = now if first is None else first
-        table.add_row(
-            str(now - first), str(happened), type(call.phase).__name__, "\n".join(str(effect) for effect in effects)
-        )
+    same = True
+    for turn in run_again(recording, load_or_raise(plan or Settings().plan)[0]):
+        first = turn.now if first is None else first
+        same &= turn.same
+        did = "\n".join(str(effect) for effect in turn.effects)
+        if not turn.same:
+            did += "\n[red]it was:[/red] " + ("\n".join(turn.did) if turn.did is not None else "an error")
+        table.add_row(str(turn.now - first), str(turn.happened), type(turn.call.phase).__name__, did)
     _out.print(table)
+    if not same:
+        raise typer.Exit(1)
 
 
 @prompts_app.command("build")

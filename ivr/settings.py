@@ -42,6 +42,13 @@ class Settings(BaseSettings):
         "127.0.0.1:5060"
     )
     trunk_match: Annotated[str, Field(description="addresses (CIDR) that the trunk calls from")] = "127.0.0.2/32"
+    recordings: Annotated[
+        str,
+        Field(
+            description="folder that gets a file of every call's inputs (keys pressed, no sound, number masked), "
+            "for `ivr replay`; empty: none is written"
+        ),
+    ] = ""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="least level logged")] = "info"
     wrap_ms: Annotated[int, Field(ge=0, description="rest of an agent after a talk, ms")] = 500
 

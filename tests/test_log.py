@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 
 import pytest
+import structlog
 
 from ivr import log
 
@@ -38,11 +41,18 @@ class Line:
         {"many": [NUMBER, ("a", NUMBER)]},
         {"deep": {"a": {"number": NUMBER}}},
         {"error": ValueError(f"{NUMBER} is no number")},
+        {"of": {NUMBER: "known"}},
+        {"raw": f"<{NUMBER}>".encode()},
+        {"number": 33639980001},
+        {"said": "+33 6 39 98 00 01"},
+        {"said": "06.39.98.00.01"},
     ],
 )
 def test_a_number_is_masked_down_to_its_last_two_digits(line: Line, values: dict[str, object]) -> None:
     said = line("happened", **values)
     assert NUMBER[1:] not in said
+    assert "39 98" not in said
+    assert "39.98" not in said
     assert "••01" in said
 
 
@@ -57,6 +67,52 @@ def test_a_number_in_a_traceback_is_masked(line: Line) -> None:
         said = line("broke", exc_info=error)
     assert "ValueError" in said
     assert NUMBER not in said
+
+
+def test_a_number_in_the_cause_of_an_error_is_masked(line: Line) -> None:
+    broken = RuntimeError("it broke")
+    broken.__cause__ = ValueError(f"invalid literal: {NUMBER}")
+    said = line("broke", exc_info=broken)
+    assert "it broke" in said
+    assert "invalid literal" in said
+    assert NUMBER not in said
+
+
+def test_what_is_bound_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info")
+    log.get("test").bind(peer=NUMBER).info("bound")
+    with structlog.contextvars.bound_contextvars(about=NUMBER):
+        log.get("test").info("in context")
+    assert NUMBER not in (said := capsys.readouterr().err)
+    assert said.count("••01") == 2
+
+
+def test_what_libraries_log_is_masked_and_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info")
+    log.configure("info")  # again: still one line each
+    try:
+        raise ValueError(NUMBER)
+    except ValueError:
+        logging.getLogger("asyncio").exception("no %s", NUMBER)
+    logging.getLogger("asyncio").info("quiet")
+    (said,) = capsys.readouterr().err.splitlines()
+    assert NUMBER not in said
+    written = json.loads(said)
+    assert (written["event"], written["level"]) == ("no ••••••••01", "error")
+    assert "ValueError" in written["exception"]
+
+
+async def test_what_a_task_that_nobody_waits_for_died_of_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info")
+    asyncio.get_running_loop().call_exception_handler({"message": "broke", "exception": ValueError(NUMBER)})
+    said = capsys.readouterr().err
+    assert "ValueError" in said
+    assert NUMBER not in said
+
+
+def test_dates_addresses_and_durations_stay_whole() -> None:
+    text = "2026-11-24 04:50:12 10.0.0.1:5060 in 5000 ms, 0 of 12345"
+    assert log.mask(text) == text
 
 
 def test_what_a_caller_is_called_stays_whole(line: Line) -> None:

@@ -6,8 +6,10 @@ caller ref, apart from everything else, so that erasing the row erases the numbe
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from sqlalchemy import (
@@ -19,12 +21,14 @@ from sqlalchemy import (
     event,
     select,
 )
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ivr.errors import IvrError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Executable
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -91,8 +95,17 @@ class Ledger:
             event.listen(self._engine.sync_engine, "connect", _sqlite_pragmas)
 
     async def __aenter__(self) -> Self:
-        async with self._engine.begin() as connection:
-            await connection.run_sync(_META.create_all)
+        # Asked first: a connection that fails leaves its thread behind for a while (aiosqlite 0.22).
+        path = self._engine.url.database
+        if self._engine.dialect.name == "sqlite" and path and not os.access(Path(path).parent, os.W_OK | os.X_OK):
+            raise LedgerError(f"the ledger cannot be opened: {Path(path).parent} is not a folder that can be written")
+        try:
+            async with self._engine.begin() as connection:
+                await connection.run_sync(_META.create_all)
+        except SQLAlchemyError as error:
+            await self._engine.dispose()
+            reason = getattr(error, "orig", None) or type(error).__name__
+            raise LedgerError(f"the ledger cannot be opened: {reason}") from error
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
@@ -102,19 +115,17 @@ class Ledger:
         """Commit a promise; the same id again changes nothing. Raises LedgerError."""
         try:
             async with self._engine.begin() as connection:
-                known = await connection.scalar(select(_FILES.c.id).where(_FILES.c.id == file.id))
-                if known is not None:
-                    return
-                await connection.execute(_FILES.insert().values(**{c.name: getattr(file, c.name) for c in _FILES.c}))
-                if number is not None and not await connection.scalar(
-                    select(_NUMBERS.c.caller_ref).where(_NUMBERS.c.caller_ref == file.caller_ref)
-                ):
-                    await connection.execute(_NUMBERS.insert().values(caller_ref=file.caller_ref, number=number))
-        except IntegrityError:
-            return
+                await connection.execute(self._once(_FILES, **{c.name: getattr(file, c.name) for c in _FILES.c}))
+                if number is not None:
+                    await connection.execute(self._once(_NUMBERS, caller_ref=file.caller_ref, number=number))
         except SQLAlchemyError as error:
             msg = f"the ledger did not keep the promise of call {file.id}: {type(error).__name__}"
             raise LedgerError(msg) from error
+
+    def _once(self, table: Table, **row: object) -> Executable:
+        """Return the insertion of a row that changes nothing where its key is known."""
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        return insert(table).values(**row).on_conflict_do_nothing()
 
     async def files(self) -> list[File]:
         """Return every file, the earliest due first."""

@@ -178,6 +178,7 @@ class CallActor:
         env = Env(self._desk.now(), self._plan)
         self._recorder.write(happened, env)
         self.call, effects = step(self.call, happened, env)
+        self._recorder.did(effects)
         if not effects:
             return
         rest = [effect for effect in effects if not isinstance(effect, fx.DropLeg)]

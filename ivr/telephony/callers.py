@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import phonenumbers
 
@@ -13,11 +14,14 @@ from ivr.core.caller import Caller, CallerRef, CallId
 if TYPE_CHECKING:
     from ivr.core.plan import Plan
 
-HIDDEN = "prohib"
+HIDDEN: Final = "prohib"
+_DIALLED: Final = re.compile(r"\+?[0-9 ().-]{3,40}")
 
 
 def e164(number: str, region: str = "FR") -> str | None:
-    """Return the number in E.164, None when it is not a possible number."""
+    """Return the number in E.164; None for anything else, short and emergency numbers too."""
+    if not _DIALLED.fullmatch(number):
+        return None  # phonenumbers would find one in names and in addresses
     try:
         parsed = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:

@@ -69,6 +69,7 @@ class Hall:
         self.redis = redis
         self.ledger = ledger
         self.plan = plan
+        self.recordings: Path = settings["recordings"]
         self.metrics = Metrics()
         self.queue = self.new_queue(redis)
         self.complaints: list[dict[str, Any]] = []
@@ -252,7 +253,7 @@ async def hall(
     """A worker that serves; `indirect` parameters replace fields of the plan."""
     plan = replace(plan, **getattr(request, "param", {}))
     async with FakeAri() as fake, Switch(fake) as switch, Ledger(f"sqlite+aiosqlite:///{tmp_path}/l.sqlite") as ledger:
-        hall = Hall(switch, shaky, ledger, plan)
+        hall = Hall(switch, shaky, ledger, plan, recordings=tmp_path / "calls")
         hall.start()
         try:
             await hall.until(lambda: hall.worker.connected, "connected")
