@@ -8,10 +8,11 @@ called in a log.
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 import structlog
 
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
 _NUMBER: Final = re.compile(r"(?P<digest>\b(?=\d*[a-f])[0-9a-f]{16}\b)|(?:\+33|\b0) ?[1-9](?:[ .-]\d\d){4}\b|\+?\d{6,}")
 _LEAST_NUMBER: Final = 10**8
 _EXEMPT: Final = frozenset({"call", "channel", "leg", "bridge", "token", "timestamp", "at", "epoch", "worker"})
+
+
+class _StandardError(io.TextIOBase):
+    """Standard error as it is when a line is written: loggers outlive a redirection of it."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+_STANDARD_ERROR: Final = cast("TextIO", _StandardError())
 
 
 def mask(text: str) -> str:
@@ -59,7 +73,7 @@ def configure(level: str = "info", *, pretty: bool = False) -> None:
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=_STANDARD_ERROR),
         cache_logger_on_first_use=True,
     )
     _adopt_others(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_forget_record, *last]))
@@ -70,7 +84,7 @@ def _adopt_others(formatter: logging.Formatter) -> None:
     root = logging.getLogger()
     for known in [handler for handler in root.handlers if isinstance(handler, _Handler)]:
         root.removeHandler(known)
-    handler = _Handler(sys.stderr)
+    handler = _Handler(_STANDARD_ERROR)
     handler.setFormatter(formatter)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
