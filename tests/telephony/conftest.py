@@ -63,13 +63,13 @@ class Hall:
 
     worker: Worker
 
-    def __init__(self, switch: Switch, redis: Shaky, ledger: Ledger, plan: Plan, **settings: Any) -> None:
+    def __init__(self, switch: Switch, redis: Shaky, ledger: Ledger, plan: Plan, recordings: Path) -> None:
         self.switch = switch
         self.fake = switch.fake
         self.redis = redis
         self.ledger = ledger
         self.plan = plan
-        self.recordings: Path = settings["recordings"]
+        self.recordings = recordings
         self.metrics = Metrics()
         self.queue = self.new_queue(redis)
         self.complaints: list[dict[str, Any]] = []
@@ -97,7 +97,7 @@ class Hall:
             sounds="/sounds",
             ref_key=b"k",
             metrics=self.metrics,
-            **settings,
+            recordings=recordings,
         )
         self.running: asyncio.Task[None] | None = None
 
@@ -109,6 +109,10 @@ class Hall:
 
     async def _connect(self, client: AriClient) -> None:
         await self.worker.on_connect(client)
+
+    def again(self) -> Hall:
+        """Return another worker on all that this one stands on."""
+        return Hall(self.switch, self.redis, self.ledger, self.plan, self.recordings)
 
     def new_queue(self, redis: Any) -> Queue:
         retry = Retry(attempts=2, first_ms=1)
@@ -253,7 +257,7 @@ async def hall(
     """A worker that serves; `indirect` parameters replace fields of the plan."""
     plan = replace(plan, **getattr(request, "param", {}))
     async with FakeAri() as fake, Switch(fake) as switch, Ledger(f"sqlite+aiosqlite:///{tmp_path}/l.sqlite") as ledger:
-        hall = Hall(switch, shaky, ledger, plan, recordings=tmp_path / "calls")
+        hall = Hall(switch, shaky, ledger, plan, tmp_path / "calls")
         hall.start()
         try:
             await hall.until(lambda: hall.worker.connected, "connected")

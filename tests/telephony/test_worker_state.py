@@ -183,7 +183,7 @@ async def test_a_worker_that_is_there_before_redis_waits_for_it(hall: Hall) -> N
     await hall.stop()
     hall.redis.away = True
     hall.redis.refused = 0
-    again = type(hall)(hall.switch, hall.redis, hall.ledger, hall.plan)
+    again = hall.again()
     again.start()
     await again.until(lambda: hall.redis.refused > 3)
     assert not again.worker.connected
@@ -327,7 +327,7 @@ async def test_standing_still_while_another_takes_the_node_loses_no_call_to_two_
 async def test_a_dead_workers_node_is_taken_at_once(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     await hall.stop()
     assert (await hall.queue.lease(NODE, OTHER, 3_600_000)).granted
-    again = type(hall)(hall.switch, hall.redis, hall.ledger, hall.plan)
+    again = hall.again()
     monkeypatch.setattr(lease, "is_dead", lambda name: name == OTHER)
     again.start()
     await again.until(lambda: again.worker.connected)
@@ -351,7 +351,7 @@ async def test_the_next_worker_takes_every_call_where_it_is(hall: Hall) -> None:
     await hall.until(lambda: hall.state_of(waiting, "waiting"))
     menu = await hall.in_menu()
     await hall.stop()
-    again = type(hall)(hall.switch, hall.redis, hall.ledger, hall.plan)
+    again = hall.again()
     again.start()
     await again.until(lambda: again.worker.connected)
     assert len(again.worker.calls) == 3
