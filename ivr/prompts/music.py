@@ -1,6 +1,6 @@
-"""The music of the wait: soft chords made by this program, so free of any right.
+"""What is heard and not said, made by this program, so free of any right: the music of the wait, and the beep.
 
-It loops without a seam: what rings past the end is heard at the beginning.
+The music is soft chords. It loops without a seam: what rings past the end is heard at the beginning.
 """
 
 from __future__ import annotations
@@ -29,7 +29,18 @@ _CHORDS: Final = (
     (43, 59, 66, 74), (45, 61, 67, 76),
 )  # fmt: skip
 _ARPEGGIO: Final = (1, 2, 3, 2, 3, 1)
+_BEEP_HZ: Final = 1_000
+_BEEP_S: Final = 0.3
+_BEEP_FADE_S: Final = 0.02
+_BEEP_PEAK: Final = 8_000
 _PARTIALS: Final = ((1, 1.0, 1.0), (2, 0.32, 1.4), (3, 0.14, 2.0), (4, 0.05, 2.6))
+
+
+def beep_alaw() -> bytes:
+    """Return the tone after which a message is recorded, as A-law."""
+    at = np.arange(int(NARROW * _BEEP_S)) / NARROW
+    fade = np.minimum(1, np.minimum(at, at[::-1]) / _BEEP_FADE_S)
+    return alaw.encode((_BEEP_PEAK * fade * np.sin(2 * np.pi * _BEEP_HZ * at)).astype(np.int16)).tobytes()
 
 
 def hold_music() -> Audio:

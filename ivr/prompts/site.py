@@ -1,10 +1,11 @@
-"""A whole site's sounds: its prompts in every language it has texts for, numbers, music."""
+"""A whole site's sounds: its prompts in every language it has texts for, numbers, the beep, music."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ivr.core.plan import BEEP
 from ivr.plan.faults import Place, fault
 from ivr.prompts import music, store
 from ivr.prompts.build import RECORDED, BuildReport, build
@@ -80,8 +81,10 @@ def build_site(
         for language in languages(loaded)
     )
     path, written = build_music(out_dir, cache_dir=cache_dir)
-    changed = tuple(path for report in reports for path in report.changed)
-    return SiteReport(reports, path, (*changed, path) if written else changed)
+    changed = [path for report in reports for path in report.changed]
+    beeps = [_sound(out_dir / report.language, BEEP) for report in reports]
+    changed += [beep for beep in beeps if write_atomically(beep, music.beep_alaw())]
+    return SiteReport(reports, path, (*changed, path) if written else tuple(changed))
 
 
 def build_music(out_dir: Path, *, cache_dir: Path | None = None) -> tuple[Path, bool]:
@@ -96,22 +99,38 @@ def build_music(out_dir: Path, *, cache_dir: Path | None = None) -> tuple[Path, 
 
 
 def missing(loaded: Loaded, out_dir: Path) -> list[Fault]:
-    """Return a fault for every prompt without its sound, or whose sound is not that of its text."""
+    """Return a fault for every prompt without its sound, or whose sound is not that of its text.
+
+    So too for the beep, in each language, and for the music: a caller hears neither from a text.
+    """
     found: list[Fault] = []
+    here = Place(str(loaded.folder))
+    if not _is_there(out_dir / MUSIC):
+        found.append(fault("music-not-built", here))
     for language in languages(loaded):
         folder = out_dir / language
+        if not _is_there(_sound(folder, BEEP)):
+            found.append(fault("prompt-not-built", here, prompt=BEEP, language=language))
         manifest = read_manifest(folder)
         for prompt, text in site_texts(loaded, language).items():
-            place = loaded.places.get(prompt, Place(str(loaded.folder)))
-            path = folder / f"{prompt}{store.NARROW_SUFFIX}"
+            place = loaded.places.get(prompt, here)
+            path = _sound(folder, prompt)
             code = _state(path, manifest.get(prompt), text, loaded.recorded_dir / language)
             if code:
                 found.append(fault(code, place, prompt=prompt, language=language))
     return found
 
 
+def _sound(folder: Path, prompt: PromptId) -> Path:
+    return folder / f"{prompt}{store.NARROW_SUFFIX}"
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
 def _state(path: Path, facts: Mapping[str, object] | None, text: str, recorded: Path) -> str:
-    if not path.is_file() or path.stat().st_size == 0:
+    if not _is_there(path):
         return "prompt-not-built"
     recording = recorded / f"{path.stem}.wav"
     now = digest(recording.read_bytes()) if recording.is_file() else digest(text)

@@ -1,4 +1,4 @@
-"""Makes a site's sounds on this machine: chooses the voice, shows the progress, adds the beep.
+"""Makes a site's sounds on this machine: chooses the voice, shows the progress.
 
 The voice is Piper where `IVR_PIPER_VOICE` names a model file, else pico: this machine's own
 `pico2wave` where there is one, else that of the runtime root.
@@ -12,15 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from rich.progress import Progress
 
-from ivr.core.plan import BEEP
 from ivr.plan import load_or_raise
-from ivr.prompts import alaw
 from ivr.prompts.engines import Pico, Piper, Synthesiser
-from ivr.prompts.site import build_site, languages
-from ivr.prompts.store import write_atomically
+from ivr.prompts.site import build_site
 from ivr.stack.root import ensure_root
 
 if TYPE_CHECKING:
@@ -31,10 +27,6 @@ if TYPE_CHECKING:
     from ivr.prompts.site import SiteReport
 
 PIPER_VOICE: Final = "IVR_PIPER_VOICE"
-_RATE: Final = 8_000
-_BEEP_HZ: Final = 1_000
-_BEEP_S: Final = 0.3
-_BEEP_PEAK: Final = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +50,6 @@ def voice() -> Synthesiser:
     return Pico(ensure_root())
 
 
-def beep() -> bytes:
-    """Return the tone after which a message is recorded, as A-law."""
-    at = np.arange(int(_RATE * _BEEP_S)) / _RATE
-    fade = np.minimum(1, np.minimum(at, at[::-1]) / 0.02)
-    return alaw.encode((_BEEP_PEAK * fade * np.sin(2 * np.pi * _BEEP_HZ * at)).astype(np.int16)).tobytes()
-
-
 def make_sounds(plan_dir: Path, out: Path, console: Console) -> SiteReport:
     """Build everything that callers of a site can hear into `out`; done before: takes no time."""
     _, loaded = load_or_raise(plan_dir)
@@ -74,8 +59,6 @@ def make_sounds(plan_dir: Path, out: Path, console: Console) -> SiteReport:
         report = build_site(
             loaded, out, voice(), lambda done, total, _name: bars.update(bar, completed=done, total=total)
         )
-    for language in languages(loaded):
-        write_atomically(out / language / f"{BEEP}.alaw", beep())
     for warning in report.warnings:
         console.print(f"[yellow]{warning}[/yellow]", highlight=False)
     return report

@@ -12,10 +12,10 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
-from rich.table import Table
 
 from ivr.plan import load_or_raise
 from ivr.prompts.studio import make_sounds
+from ivr.provision.credentials import print_credentials
 from ivr.stack.errors import StackError
 from ivr.stack.root import ensure_root
 from ivr.stack.stack import Stack, StackConfig
@@ -89,12 +89,7 @@ async def _watch(stack: Stack) -> None:
 def _tell(settings: Settings, plan: Plan, stack: Stack, console: Console) -> None:
     """Say how to be an agent, and how to call."""
     number = plan.numbers[0].replace("+33", "0", 1)
-    table = Table(title="Softphones (Linphone, Zoiper …): one account each")
-    for heading in ("agent", "SIP user", "password"):  # to be copied: never shortened
-        table.add_column(heading, no_wrap=True)
-    for agent in plan.agents.values():
-        table.add_row(agent.name, agent.endpoint, stack.secrets.agent_password(agent.id))
-    console.print(table)
+    print_credentials(console, plan, stack.secrets)
     console.print(f"domain and proxy  sip:{settings.sip_bind} (UDP or TCP)")
     console.print(
         f"a caller          sipp -sn uac -i {settings.trunk_match.split('/')[0]} -s {number} -m 1 -d 20000 "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ivr.core.plan import PromptId
+from ivr.core.plan import BEEP, PromptId
 from ivr.plan import load
 from ivr.prompts import (
     Pico,
@@ -256,7 +256,7 @@ def test_a_site_is_built_whole_and_checked(tmp_path: Path) -> None:
     loaded = load(folder)
     out = tmp_path / "out"
     everything = missing(loaded, out)
-    assert {fault.code for fault in everything} == {"prompt-not-built"}
+    assert {fault.code for fault in everything} == {"prompt-not-built", "music-not-built"}
     place = next(fault for fault in everything if "« menu-suite »" in fault.message_fr)
     assert (place.line, place.column) == (5, 3)
 
@@ -266,6 +266,7 @@ def test_a_site_is_built_whole_and_checked(tmp_path: Path) -> None:
     assert duration_ms(report.music) > 60_000
     assert (out / "en" / "bonjour.alaw").is_file()
     assert (out / "fr" / "nombre-60.alaw").is_file()
+    assert duration_ms(out / "en" / f"{BEEP}.alaw") == duration_ms(out / "fr" / f"{BEEP}.alaw") == 300
     assert report.warnings == ()
     assert build_site(loaded, out, Tone(), cache_dir=tmp_path / "c").changed == ()
 
@@ -274,6 +275,13 @@ def test_a_site_is_built_whole_and_checked(tmp_path: Path) -> None:
     write(folder, prompts=PROMPTS.replace("Bonjour.", "Bonsoir."))
     found = [(fault.code, fault.line) for fault in missing(load(folder), out)]
     assert found == [("prompt-outdated", 2), ("prompt-not-built", 3), ("prompt-not-built", 5)]
+
+    build_site(load(folder), out, Tone(), cache_dir=tmp_path / "c")
+    (out / "fr" / f"{BEEP}.alaw").unlink()
+    (out / "music" / "hold.alaw").unlink()
+    gone = missing(load(folder), out)
+    assert [fault.code for fault in gone] == ["music-not-built", "prompt-not-built"]
+    assert "« bip » (fr)" in gone[1].message_fr
 
 
 def test_recordings_without_use_are_told(tmp_path: Path) -> None:

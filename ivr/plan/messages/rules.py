@@ -139,6 +139,12 @@ RULES: Final[dict[str, Message]] = {
         "Lancez « ivr prompts build ».",
         "Run “ivr prompts build”.",
     ),
+    "music-not-built": Message(
+        "La musique d'attente manque.",
+        "The hold music is missing.",
+        "Lancez « ivr prompts build ».",
+        "Run “ivr prompts build”.",
+    ),
     "prompt-outdated": Message(
         "Le son du message « {prompt} » ({language}) ne correspond plus à son texte.",
         "The audio of the prompt “{prompt}” ({language}) no longer matches its text.",
