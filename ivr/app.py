@@ -62,7 +62,7 @@ async def _serve(settings: Settings) -> None:
     ari = AriClient(
         url=settings.ari_url,
         user=settings.ari_user,
-        password=settings.ari_password or secrets.ari_password,
+        password=secrets.ari_password,
         app=settings.app,
         transport=settings.ari_transport,
         event_filter=EVENTS,

@@ -172,11 +172,14 @@ def asterisk_render(
     settings = Settings()
     secrets = Secrets.load_or_create(settings.secrets_file)
     sip_host, _, sip_port = settings.sip_bind.rpartition(":")
+    rtp_start, _, rtp_end = settings.rtp_ports.partition("-")
     options = RenderOptions(
         node=settings.node,
         app=settings.app,
         sip_host=sip_host,
         sip_port=int(sip_port),
+        rtp_start=int(rtp_start),
+        rtp_end=int(rtp_end),
         trunk_match=settings.trunk_match,
         http_port=settings.ari_port,
         sounds_dir=settings.sounds,
@@ -198,14 +201,12 @@ def asterisk_render(
 def agents_credentials(plan: PlanFolder = None) -> None:
     """Print each agent's SIP user and password."""
     from ivr.plan import load_or_raise  # noqa: PLC0415
+    from ivr.provision.credentials import print_credentials  # noqa: PLC0415
     from ivr.provision.secrets import Secrets  # noqa: PLC0415
 
     settings = Settings()
     secrets = Secrets.load_or_create(settings.secrets_file)
-    table = Table("agent", "user", "password", "groups")
-    for agent in load_or_raise(plan or settings.plan)[0].agents.values():
-        table.add_row(agent.name, agent.endpoint, secrets.agent_password(agent.id), ", ".join(agent.groups))
-    _out.print(table)
+    print_credentials(_out, load_or_raise(plan or settings.plan)[0], secrets)
 
 
 if __name__ == "__main__":

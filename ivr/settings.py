@@ -23,7 +23,6 @@ class Settings(BaseSettings):
     ] = "a"
     ari_url: Annotated[str, Field(description="base address of ARI")] = "http://127.0.0.1:8088/ari"
     ari_user: Annotated[str, Field(description="ARI user")] = "ivr"
-    ari_password: Annotated[str, Field(repr=False, description="ARI password; empty: read from the secrets file")] = ""
     ari_transport: Annotated[Transport, Field(description="REST over the events websocket, or over HTTP")] = "ws"
     redis_url: Annotated[str, Field(repr=False, description="Redis; unix:///path works too")] = (
         "redis://127.0.0.1:6379/0"
@@ -38,9 +37,16 @@ class Settings(BaseSettings):
     http_bind: Annotated[str, Field(pattern=r"^[0-9.]+:\d+$", description="/healthz, /readyz and /metrics")] = (
         "127.0.0.1:8080"
     )
-    sip_bind: Annotated[str, Field(pattern=r"^[0-9.]+:\d+$", description="SIP address of `make run`")] = (
-        "127.0.0.1:5060"
-    )
+    sip_bind: Annotated[
+        str, Field(pattern=r"^[0-9.]+:\d+$", description="SIP address of Asterisk (`ivr asterisk render`, `make run`)")
+    ] = "127.0.0.1:5060"
+    rtp_ports: Annotated[
+        str,
+        Field(
+            pattern=r"^\d+-\d+$",
+            description="UDP ports of Asterisk's audio (`ivr asterisk render`), two for each leg of a call",
+        ),
+    ] = "10000-14999"
     trunk_match: Annotated[str, Field(description="addresses (CIDR) that the trunk calls from")] = "127.0.0.2/32"
     recordings: Annotated[
         str,

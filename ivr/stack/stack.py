@@ -262,7 +262,6 @@ class Stack:
             "IVR_NODE": self.config.node,
             "IVR_ARI_URL": self.ari_url,
             "IVR_ARI_USER": self.ari_user,
-            "IVR_ARI_PASSWORD": self.ari_password,
             "IVR_REDIS_URL": self.redis_url,
             "IVR_STATE_DIR": str(self.state_dir),
             "IVR_SOUNDS_DIR": self.options.sounds_dir,
