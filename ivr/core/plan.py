@@ -8,7 +8,7 @@ Durations are in milliseconds; instants are Unix milliseconds (UTC).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NewType
+from typing import TYPE_CHECKING, Final, Literal, NewType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,13 +66,43 @@ class Menu:
     max_invalid: int = 2
 
 
+Strategy = Literal["longest-idle", "ordered", "ring-many"]
+"""Whom a caller is offered to: the agent idle for longest; the first idle one in the plan's order; several at once."""
+
+EVERYONE: Final = GroupId("*")
+"""The group of every agent, in no file of the plan; only a widening names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Widening:
+    """After so long a wait, these groups answer too. A step whose groups so far have nobody there begins at once."""
+
+    after_ms: int
+    groups: tuple[GroupId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """When a waiting caller is offered to leave a message instead; who does not take it waits on.
+
+    `wait_ms`: waited longer than that; `ratio`: more than so many callers wait for each agent who is there.
+    """
+
+    wait_ms: int | None = None
+    ratio: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What a caller wants; the unit of queueing. `groups` answer it, all equal."""
+    """What a caller wants; the unit of queueing. `groups` answer it from the first moment, all equal."""
 
     id: TopicId
     label: str
     groups: tuple[GroupId, ...]
+    widen: tuple[Widening, ...] = ()
+    strategy: Strategy = "longest-idle"
+    ring_at_once: int = 3
+    overflow: Overflow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +129,37 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeCode:
+    """How a call can have gone, as its agent says after it by key `key`: `follow_up` leaves an open file with them."""
+
+    key: str
+    id: str
+    label: str
+    follow_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PauseReason:
+    """Why an agent takes no calls, by key `key`, and for how long they expect to. `prompt` confirms it."""
+
+    key: str
+    id: str
+    label: str
+    length_ms: int
+    prompt: PromptId
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSentences:
+    """What an agent hears who dials a code (prompt ids)."""
+
+    ready: PromptId
+    outcome_kept: PromptId
+    wrap_longer: PromptId
+    refused: PromptId
+
+
+@dataclass(frozen=True, slots=True)
 class Announcements:
     """The site's own sentences that are not menus (prompt ids)."""
 
@@ -115,6 +176,9 @@ class Announcements:
     fallback: PromptId
     fallback_message: PromptId
     fallback_kept: PromptId
+    full_callback: PromptId
+    full_message: PromptId
+    overflow: PromptId
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +188,8 @@ class Plan:
     `version` is a hash of the content. `general` is the topic of the general desk:
     where key 0, exhaustion and a topic without people lead. `numbers` are the
     public numbers (E.164) that reach the site; `relays` the numbers (E.164) of relay services
-    for deaf callers.
+    for deaf callers. A node that holds `max_calls` answers one more caller with a sentence and a
+    promise. `outcomes` (compulsory after a talk where there are any) and `pauses` are by key.
     """
 
     site: SiteId
@@ -147,3 +212,8 @@ class Plan:
     message_max_ms: int = 120_000
     message_due_days: int = 2
     max_wait_ms: int = 900_000
+    max_calls: int = 200
+    wrap_ms: int = 45_000
+    outcomes: Mapping[str, OutcomeCode] = field(default_factory=dict)
+    pauses: Mapping[str, PauseReason] = field(default_factory=dict)
+    agent_sentences: AgentSentences | None = None

@@ -43,6 +43,9 @@ class AnnouncementsEntry(Strict):
     fallback: Slug = Field(description="Secours : les postes de l'accueil vont sonner.")
     fallback_message: Slug = Field(description="Secours : invitation à laisser un message.")
     fallback_kept: Slug = Field(description="Secours : le message est enregistré.")
+    full_callback: Slug = Field(description="Trop d'appels : l'appelant, dont le numéro est connu, sera rappelé.")
+    full_message: Slug = Field(description="Trop d'appels, numéro caché : invitation à laisser un message bref.")
+    overflow: Slug = Field(description="Longue attente : la touche 2 laisse un message, sinon l'attente continue.")
 
 
 class WaitingEntry(Strict):

@@ -31,6 +31,9 @@ announcements:
   fallback: phrase
   fallback_message: phrase
   fallback_kept: phrase
+  full_callback: phrase
+  full_message: phrase
+  overflow: phrase
 """
 MENU: Final = """\
 root: principal

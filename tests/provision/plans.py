@@ -26,7 +26,7 @@ MESSAGE = "fallback_message"
 KEPT = "fallback_kept"
 ANNOUNCEMENTS = (
     *("greeting", "invalid", "no_input", "to_human", "queued", "patience", "unstaffed", "leave_message"),
-    *("message_kept", "goodbye", FALLBACK, MESSAGE, KEPT),
+    *("message_kept", "goodbye", FALLBACK, MESSAGE, KEPT, "full_callback", "full_message", "overflow"),
 )
 
 
