@@ -17,7 +17,8 @@ from ivr.ari import Connected, Disconnected, Replaced
 from ivr.core import inputs as ev
 from ivr.core.state import encode
 from ivr.queueing.errors import QueueError, QueueUnavailable, StateLost
-from ivr.queueing.model import Epoch, NodeId, Offer, Routing, Withdrawn
+from ivr.queueing.model import Epoch, News, NodeId, Offer, Withdrawn
+from ivr.queueing.routing import routing_of
 from ivr.telephony.calls import Calls
 from ivr.telephony.lease import NodeLease
 from ivr.telephony.presence import Presence
@@ -54,7 +55,7 @@ class Worker:
         *,
         ari: AriClient,
         queue: Queue,
-        listener: Callable[[NodeId, Callable[[Offer | Withdrawn], None], Callable[[], None]], OfferListener],
+        listener: Callable[[NodeId, Callable[[Offer | Withdrawn | News], None], Callable[[], None]], OfferListener],
         ledger: Ledger,
         plan: Plan,
         node: str,
@@ -62,7 +63,7 @@ class Worker:
         sounds: str,
         ref_key: bytes,
         metrics: Metrics,
-        wrap_ms: int = 0,
+        wrap_ms: int | None = None,
         recordings: Path | None = None,
     ) -> None:
         self._ari = ari
@@ -127,13 +128,7 @@ class Worker:
         """Enter the site's present epoch, or begin one; put the plan's routing in force."""
         await self._queue.learn_clock()
         founded = await self._queue.found(Epoch(secrets.token_hex(4)))
-        await self._queue.configure(
-            Routing(
-                topics={topic.id: topic.groups for topic in self._plan.topics.values()},
-                ring_ms=self._plan.ring_timeout_ms,
-                wrap_ms=self._wrap_ms,
-            )
-        )
+        await self._queue.configure(routing_of(self._plan, self._wrap_ms))
         if founded.created:
             _log.info("began a new epoch", epoch=founded.epoch)
 
@@ -230,8 +225,8 @@ class Worker:
                 self.calls.route(await self._queue.end(call_id, "left"))
         for adoption in repairs.adopt:
             actor = self.calls.get(adoption.call.id) or self.calls.begin(adoption.call)
-            if adoption.offer is not None:
-                actor.adopt_leg(adoption.offer, up=adoption.facts.leg == "up", bridged=adoption.facts.bridged)
+            for token, state in adoption.facts.legs:
+                actor.adopt_leg(token, up=state == "up", bridged=adoption.facts.bridged == token)
             actor.put(adoption.facts)
         for channel in repairs.new:
             self._router.arrived(channel.id, channel.dialplan.app_data.split(",")[1:])
