@@ -74,8 +74,8 @@ def take(turn: Turn, happened: ev.Input) -> None:  # noqa: C901, PLR0912 - a tab
             people.agent_answered(turn, token)
         case ev.AgentFailed(token, reason):
             people.agent_failed(turn, token, reason)
-        case ev.AgentLeft(token):
-            people.agent_left(turn, token)
+        case ev.AgentLeft(token, lost):
+            people.agent_left(turn, token, lost=lost)
         case ev.Accepted(token):
             people.accepted(turn, token)
         case ev.AcceptRefused(token):

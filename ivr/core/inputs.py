@@ -116,9 +116,10 @@ class AgentFailed:
 
 @dataclass(frozen=True, slots=True)
 class AgentLeft:
-    """The agent's leg ended after it was up."""
+    """The agent's leg ended after it was up. `lost`: not by the agent, whose phone is silent and gone."""
 
     token: str
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

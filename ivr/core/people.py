@@ -185,14 +185,14 @@ def bridge_failed(turn: Turn, token: str) -> None:
         requeue(turn, phase)
 
 
-def agent_left(turn: Turn, token: str) -> None:
-    """The agent hung up: the talk is over, unless it never began."""
+def agent_left(turn: Turn, token: str, *, lost: bool) -> None:
+    """The agent hung up: the talk is over, unless it never began; a phone that died has ended no talk."""
     phase = turn.call.phase
     if isinstance(phase, Waiting):
         if offered(phase, token):
             requeue(turn, phase)
     elif isinstance(phase, Talking) and phase.offer.token == token:
-        if turn.env.now - phase.since < FALSE_START_MS:
+        if lost or turn.env.now - phase.since < FALSE_START_MS:
             requeue(turn, phase)
         else:
             turn.do(fx.DropLeg(token), fx.Release(token))
@@ -204,11 +204,11 @@ def requeue(turn: Turn, phase: Waiting | Talking) -> None:
     if isinstance(phase, Talking):
         turn.drop_legs((phase.offer,))
         turn.do(fx.Release(phase.offer.token))
-        again = Waiting(phase.topic, phase.topic, turn.env.now, queued=True)
+        again = Waiting(phase.topic, phase.topic, turn.env.now)
     else:
         turn.drop_legs(phase.offers)
         turn.do(fx.Release(phase.offers[0].token))
-        again = replace(phase, queued=True, offers=())
+        again = replace(phase, offers=())
     turn.enter(again)
     if not again.play:
         turn.do(fx.Hold())

@@ -163,12 +163,12 @@ class CallActor:
         self.put(ev.AgentAnswered(token))
         return True
 
-    def leg_gone(self, n: int, reason: ev.AgentFailure) -> None:
-        """Note that a leg ended: before it was up it failed, after it the agent left."""
+    def leg_gone(self, n: int, reason: ev.AgentFailure, *, lost: bool) -> None:
+        """Note that a leg ended: before it was up it failed, after it the agent left, or their phone was `lost`."""
         self._line.leg_gone(n)
         token = self._tokens.pop(n, None)
         if token is not None:
-            self.put(ev.AgentLeft(token) if n in self._legs_up else ev.AgentFailed(token, reason))
+            self.put(ev.AgentLeft(token, lost) if n in self._legs_up else ev.AgentFailed(token, reason))
         self._legs_up.discard(n)
 
     # -- one step ----------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ivr.ari import events as ari_events
 from ivr.ari.models import instant_ms
 from ivr.core import inputs as ev
-from ivr.telephony.events import leg_failure
+from ivr.telephony.events import leg_failure, leg_lost
 from ivr.telephony.ids import parse, recorded
 from ivr.telephony.presence import EVENTS as PRESENCE_EVENTS
 
@@ -86,7 +86,7 @@ class Router:
             if actor := self._calls.get(channel):
                 actor.put(ev.HungUp())
         elif own.kind == "leg" and (actor := self._calls.get(own.call)):
-            actor.leg_gone(own.n, leg_failure(cause))
+            actor.leg_gone(own.n, leg_failure(cause), lost=leg_lost(cause))
 
     def _recorded(self, event: Event) -> None:
         own = recorded(event.recording or "")

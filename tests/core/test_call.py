@@ -241,6 +241,14 @@ def test_an_agent_who_drops_at_once_was_no_answer() -> None:
     assert isinstance(story.call.phase, Waiting)
 
 
+def test_a_phone_that_dies_in_a_talk_has_not_served_the_caller() -> None:
+    story = talking()
+    effects = story.tell(ev.AgentLeft("e:1", lost=True))
+    assert kinds(effects)[:2] == ["DropLeg", "Release"]
+    assert fx.JoinQueue(TopicId("etat-civil"), story.now) in effects
+    assert isinstance(story.tell(ev.Queued(1, staffed=True))[0], fx.Play)
+
+
 def test_the_end_of_a_talk_ends_the_call_as_answered() -> None:
     story = talking()
     assert kinds(story.tell(ev.AgentLeft("e:1")))[:3] == ["DropLeg", "Release", "Hangup"]
@@ -346,7 +354,7 @@ INPUTS: st.SearchStrategy[ev.Input] = st.one_of(
     st.builds(ev.OfferWithdrawn, TOKENS),
     st.builds(ev.AgentAnswered, TOKENS),
     st.builds(ev.AgentFailed, TOKENS, st.sampled_from(["miss", "busy", "failed"])),
-    st.builds(ev.AgentLeft, TOKENS),
+    st.builds(ev.AgentLeft, TOKENS, st.booleans()),
     st.builds(ev.Accepted, TOKENS),
     st.builds(ev.AcceptRefused, TOKENS),
     st.builds(ev.BridgeFailed, TOKENS),
