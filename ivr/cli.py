@@ -66,8 +66,10 @@ def check(
     made = loaded.plan
     _out.print(
         f"{made.name}: {len(made.menus)} menus, {len(made.topics)} topics, {len(made.groups)} groups, "
-        f"{len(made.agents)} agents, {len(made.prompts)} prompts: ok",
+        f"{len(made.agents)} agents, {len(made.prompts)} prompts, {len(made.outcomes)} outcomes, "
+        f"{len(made.pauses)} pauses: ok",
         highlight=False,
+        soft_wrap=True,
     )
 
 
