@@ -76,8 +76,6 @@ def _references(draft: Draft) -> Iterator[tuple[str, str, Place]]:
         yield "topics.yaml", draft.site.general, source.value(("general",))
         for name, prompt in draft.site.announcements:
             yield "prompts.yaml", prompt, source.value(("announcements", name))
-        for name, prompt in draft.site.agent_sentences or ():
-            yield "prompts.yaml", prompt, source.value(("agent_sentences", name))
     if draft.menu is not None:
         source = draft.sources["menu.yaml"]
         yield "menu.yaml", draft.menu.root, source.value(("root",))

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 def references(draft: Draft) -> Iterator[tuple[str, str, Place]]:
     """Yield every id that widenings and codes name: the file that must hold it, the id, where it is named."""
+    if draft.site is not None:
+        for name, prompt in draft.site.agent_sentences or ():
+            yield "prompts.yaml", prompt, draft.sources["site.yaml"].value(("agent_sentences", name))
     if draft.outcomes is not None:
         for key, pause in draft.outcomes.pauses.items():
             yield "prompts.yaml", pause.prompt, draft.sources["outcomes.yaml"].value(("pauses", key, "prompt"))
