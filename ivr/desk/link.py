@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ivr.queueing.model import Dump
     from ivr.settings import Settings
 
+PATIENCE_S: Final = 3.0
+"""A person at a terminal waits longer than a caller may: a busy machine is no fault."""
 ONCE: Final = Retry(attempts=2)
 
 
@@ -49,7 +51,7 @@ class Link:
 async def linked(settings: Settings) -> AsyncIterator[Link]:
     """A link by the settings. Redis need not be there yet: the first command finds out."""
     plan, _ = load_or_raise(settings.plan)
-    connection = connect(settings.redis_url)
+    connection = connect(settings.redis_url, timeout_s=PATIENCE_S)
     try:
         yield Link(plan, Queue(connection, plan.site, tuple(plan.topics), retry=ONCE))
     finally:

@@ -120,9 +120,9 @@ def _foot(seen: Board) -> RenderableType:
     nodes = ", ".join(_node(node) for node in seen.nodes) or "aucun"
     made = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     for _ in range(COUNTS_ABREAST):
+        made.add_column(no_wrap=True)
         made.add_column(justify="right", no_wrap=True, style="bold")
-        made.add_column(overflow="fold")
-    cells = [cell for word, count in seen.counts for cell in (str(count), word)]
+    cells = [cell for word, count in seen.counts for cell in (word, f"{count}   ")]
     width = 2 * COUNTS_ABREAST
     for at in range(0, len(cells), width):
         made.add_row(*cells[at : at + width])

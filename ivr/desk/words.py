@@ -68,7 +68,7 @@ def back(record: AgentRecord | None, now: int) -> str:
     if record is None or not record.pause or record.back is None:
         return ""
     late = now - record.back
-    return f"{clock(record.back)} (retard {lasting(late)})" if late >= MINUTE_MS else clock(record.back)
+    return f"{clock(record.back)}, retard {lasting(late)}" if late >= MINUTE_MS else clock(record.back)
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -61,13 +61,13 @@ def test_one_frame_tells_everything_on_80_columns(busy: Town) -> None:
         "autre appel (1)  Claire Hosteins (30 min)",
         "Personne : Accueil général",
         "Nœuds : a (6 appels)",
-        "6 appels arrivés",
+        "appels arrivés              6",
     ):
         assert line in told
     papers = next(line for line in told.splitlines() if line.startswith(" État civil"))
     assert papers.split()[-4:] == ["2", "–", "3", "min"]
     assert "Awa Diallo" in told
-    assert "retour " + words.clock(busy.now - 300_000) + " (retard 5 min)" in " ".join(told.split())
+    assert "retour " + words.clock(busy.now - 300_000) + ", retard 5 min" in " ".join(told.split())
 
 
 def test_the_board_counts_every_call_and_every_agent_once(busy: Town) -> None:
@@ -121,11 +121,11 @@ async def test_redis_away_is_said_plainly_and_it_recovers(busy: Town) -> None:
 async def test_another_epoch_is_followed_and_none_is_told(busy: Town) -> None:
     async with linked(Settings()) as link:
         watch = top.Watch(link)
-        assert "6 appels arrivés" in seen(await watch.picture())
+        assert "appels arrivés              6" in seen(await watch.picture())
         busy.redis.flushall()
         assert "Aucun standard n'a encore fonctionné" in seen(await watch.picture())
         busy.queue.found(Epoch("e2"), busy.now)
-        assert "0 appels arrivés" in seen(await watch.picture())
+        assert "appels arrivés              0" in seen(await watch.picture())
         assert busy.redis.hget("{pessac}:site", "epoch") == b"e2"
 
 
