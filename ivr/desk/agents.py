@@ -96,6 +96,9 @@ async def say(link: Link, agent: Agent, said: Code) -> None:
 
 _REFUSALS: Final = {
     "unknown agent": "son poste ne s'est encore jamais annoncé",
+    "no call": "il n'y a pas d'appel à noter",
+    "no wrap": "le temps après l'appel est déjà fini",
+    "extended already": "le temps après l'appel a déjà été prolongé deux fois",
     "the queue keeps no outcomes": "cette version du standard ne note pas les résultats",
 }
 

@@ -53,7 +53,8 @@ async def linked(settings: Settings) -> AsyncIterator[Link]:
     plan, _ = load_or_raise(settings.plan)
     connection = connect(settings.redis_url, timeout_s=PATIENCE_S)
     try:
-        yield Link(plan, Queue(connection, plan.site, tuple(plan.topics), retry=ONCE))
+        # No topics of ours: the routing in force names them.
+        yield Link(plan, Queue(connection, plan.site, (), retry=ONCE))
     finally:
         await connection.aclose()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ivr.core.codes import Longer, Pause, Ready, Say, read
 from ivr.core.plan import AgentId, AgentSentences, OutcomeCode, PauseReason, PromptId
-from ivr.queueing.model import Changed, RefusedOffer
+from ivr.queueing.model import Changed, Moves
 from ivr.queueing.queue import Queue
 from ivr.telephony import codes
 from tests.ari.fake import Say as Says
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from tests.telephony.conftest import Hall
 
 HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class No(Moves):
+    """How the queue refuses."""
+
+    reason: str = "extended already"
+
+
 CODED = {
     "agent_sentences": AgentSentences(*map(PromptId, ("pret", "note", "prolonge", "refus"))),
     "pauses": {"1": PauseReason("1", "dejeuner", "Déjeuner", HOUR_MS, PromptId("pause-dejeuner"))},
@@ -276,8 +286,8 @@ async def test_an_outcome_and_more_time_are_told_to_a_queue_that_knows_them(
         asked.append((agent, code, follow_up))
         return Changed(changed=True)
 
-    async def extend(_queue: Queue, _agent: AgentId) -> RefusedOffer:
-        return RefusedOffer(reason="twice already")
+    async def extend(_queue: Queue, _agent: AgentId) -> No:
+        return No()
 
     monkeypatch.setattr(Queue, "outcome", outcome, raising=False)
     monkeypatch.setattr(Queue, "extend", extend, raising=False)
