@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ivr import log
 from ivr.ari.events import ChannelStateChange, ContactStatusChange, PeerStatusChange
-from ivr.queueing.errors import QueueError
+from ivr.queueing.errors import QueueError, QueueUnavailable
 from ivr.telephony.ids import parse
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Presence:
         self._tasks = tasks
         self._agents = {agent.endpoint: agent for agent in plan.agents.values()}
         self._outside: dict[str, AgentId] = {}
+        self._untold: set[AgentId] = set()
         self._turns = {agent: asyncio.Lock() for agent in plan.agents}
 
     async def read(self, ari: AriClient) -> None:
@@ -84,7 +85,17 @@ class Presence:
     async def busy(self, agent: AgentId) -> None:
         """Tell the queue how it is when this agent's turn comes: of a quick change the last word is the true one."""
         async with self._turns[agent]:
-            self._route(await self._queue.busy(agent, busy=agent in self._outside.values()))
+            try:
+                self._route(await self._queue.busy(agent, busy=agent in self._outside.values()))
+            except QueueUnavailable:
+                self._untold.add(agent)
+                raise
+            self._untold.discard(agent)
+
+    async def pay(self) -> None:
+        """Tell the queue of every agent of whom it could not be told; raises QueueError, and then owes on."""
+        for agent in tuple(self._untold):
+            await self.busy(agent)
 
     async def _present(self, agent: Agent, *, present: bool) -> None:
         self._route(await self._queue.presence(agent.id, agent.groups, self._node, present=present))

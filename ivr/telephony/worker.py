@@ -169,6 +169,7 @@ class Worker:
                     lost = False
                 reaped = await self._queue.reap()
                 await self.calls.pay()
+                await self._presence.pay()
             except StateLost:
                 if not lost:
                     _log.error("the queue's state is lost; beginning anew")

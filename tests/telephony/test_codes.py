@@ -210,6 +210,23 @@ async def test_without_redis_it_is_refused_aloud(hall: Hall) -> None:
 
 @pytest.mark.redis
 @with_codes
+async def test_who_hangs_up_while_redis_is_away_is_free_when_it_is_back(hall: Hall) -> None:
+    await hall.agent()
+    hall.switch.quick = False
+    channel = hall.switch.dials("alice", "1")
+    await hall.until(lambda: hall.switch.said(channel) == ["pret"])
+    assert await state(hall, "busy")
+    hall.redis.away = True
+    refused = hall.redis.refused
+    hall.switch.finishes(f"pb.{channel}.1")
+    await over(hall, channel)
+    await hall.until(lambda: hall.redis.refused > refused + 2)
+    hall.redis.away = False
+    await hall.until(hall.idle)
+
+
+@pytest.mark.redis
+@with_codes
 @pytest.mark.parametrize("status", [404, 409, 500])
 @pytest.mark.parametrize("what", ["answer", "play/.+"])
 async def test_what_asterisk_refuses_ends_the_code_alone(hall: Hall, what: str, status: int) -> None:
