@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from ivr import log
 from ivr.ari.events import ChannelStateChange, ContactStatusChange, PeerStatusChange
-from ivr.queueing.errors import QueueError, QueueUnavailable
+from ivr.queueing.errors import QueueError, QueueFault, QueueUnavailable
 from ivr.telephony.ids import parse
 
 if TYPE_CHECKING:
@@ -90,12 +91,16 @@ class Presence:
             except QueueUnavailable:
                 self._untold.add(agent)
                 raise
+            except QueueFault:
+                self._untold.discard(agent)  # the queue does not know the agent: nothing is owed
+                raise
             self._untold.discard(agent)
 
     async def pay(self) -> None:
         """Tell the queue of every agent of whom it could not be told; raises QueueError, and then owes on."""
         for agent in tuple(self._untold):
-            await self.busy(agent)
+            with contextlib.suppress(QueueFault):
+                await self.busy(agent)
 
     async def _present(self, agent: Agent, *, present: bool) -> None:
         self._route(await self._queue.presence(agent.id, agent.groups, self._node, present=present))
