@@ -38,6 +38,7 @@ CODED = {
         "1": OutcomeCode("1", "repondu", "Répondu"),
         "3": OutcomeCode("3", "a-rappeler", "À rappeler", follow_up=True),
     },
+    "wrap_ms": 45_000,
 }
 with_codes = pytest.mark.parametrize("hall", [CODED], indirect=True)
 
