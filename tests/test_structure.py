@@ -23,6 +23,7 @@ ALLOWED = {
     "prompts": {"core", "plan", "stack"},
     "stack": {"core", "plan", "prompts", "provision", "settings", "log"},
     "web": {"log"},
+    "desk": {"core", "plan", "queueing", "settings"},
 }
 
 

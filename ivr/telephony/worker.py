@@ -20,6 +20,7 @@ from ivr.queueing.errors import QueueError, QueueUnavailable, StateLost
 from ivr.queueing.model import Epoch, News, NodeId, Offer, Withdrawn
 from ivr.queueing.routing import routing_of
 from ivr.telephony.calls import Calls
+from ivr.telephony.codes import CODE, Codes
 from ivr.telephony.lease import NodeLease
 from ivr.telephony.presence import Presence
 from ivr.telephony.resync import compare, revive
@@ -90,7 +91,8 @@ class Worker:
             recordings=recordings,
         )
         self._presence = Presence(plan, app, self._node, queue, self.calls.route, self._tasks)
-        self._router = Router(ari, self.calls, self._presence)
+        self.codes = Codes(ari, plan, queue, self._presence, self.calls.route, sounds)
+        self._router = Router(ari, self.calls, self.codes, self._presence)
         self.on_event: Callable[[Event], None] = self._router.route
         self.connected = False
 
@@ -107,6 +109,7 @@ class Worker:
                 await self._ari.run()
         finally:
             await self.calls.close()
+            await self.codes.close()
             await self._tasks.close()
             await self._lease.give_back()
 
@@ -145,6 +148,7 @@ class Worker:
         async with self._stepping:
             _log.warning("stepping back from the node", node=self._node, reason=why)
             self.calls.abandon()
+            self.codes.abandon()
             self._ari.suspend(why)
             await self._lease.take()
             self._ari.resume()
@@ -160,6 +164,7 @@ class Worker:
                     lost = False
                 reaped = await self._queue.reap()
                 await self.calls.pay()
+                await self._presence.pay()
             except StateLost:
                 if not lost:
                     _log.error("the queue's state is lost; beginning anew")
@@ -229,7 +234,11 @@ class Worker:
                 actor.adopt_leg(token, up=state == "up", bridged=adoption.facts.bridged == token)
             actor.put(adoption.facts)
         for channel in repairs.new:
-            self._router.arrived(channel.id, channel.dialplan.app_data.split(",")[1:])
+            args = channel.dialplan.app_data.split(",")[1:]
+            if args[:1] == [CODE]:
+                self.codes.found(channel.id)
+            else:
+                self._router.arrived(channel.id, args)
         if calls or repairs.new or repairs.legs or repairs.bridges:
             _log.info(
                 "adopted what Asterisk held",

@@ -222,7 +222,7 @@ class Hall:
         async def gone() -> bool:
             dump = await self.dump()
             held = [dump.calls, dump.offers, dump.talks, dump.waiting, self.switch.legs(), self.switch.bridges]
-            return not any(held) and not len(self.worker.calls)
+            return not any(held) and not len(self.worker.calls) and not len(self.worker.codes)
 
         await self.until(gone, "nothing is left")
         assert self.complaints == []
