@@ -99,7 +99,6 @@ _REFUSALS: Final = {
     "no call": "il n'y a pas d'appel à noter",
     "no wrap": "le temps après l'appel est déjà fini",
     "extended already": "le temps après l'appel a déjà été prolongé deux fois",
-    "the queue keeps no outcomes": "cette version du standard ne note pas les résultats",
 }
 
 

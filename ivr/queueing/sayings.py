@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from ivr.core.codes import Longer, Pause, Ready, Say
 from ivr.queueing.errors import QueueFault
-from ivr.queueing.model import Moves
+from ivr.queueing.model import Moves, Refused
 
 if TYPE_CHECKING:
     from ivr.core.codes import Code
     from ivr.core.plan import AgentId
+    from ivr.queueing.model import Changed
     from ivr.queueing.queue import Queue
-
-NOT_YET: Final = "the queue keeps no outcomes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +33,14 @@ async def tell(queue: Queue, agent: AgentId, said: Code) -> Answer:
             case Pause(reason):
                 return Answer(await queue.pause(agent, reason.id, queue.clock() + reason.length_ms))
             case Say(outcome):
-                return await _ask(queue, "outcome", agent, outcome.id, follow_up=outcome.follow_up)
+                return _answer(await queue.outcome(agent, outcome.id, follow_up=outcome.follow_up))
             case Longer():
-                return await _ask(queue, "extend", agent)
+                return _answer(await queue.extend(agent))
             case _:
                 assert_never(said)
     except QueueFault as fault:  # an agent whom the queue has never seen
         return Answer(Moves(), fault.reason)
 
 
-async def _ask(queue: Queue, name: str, *args: Any, **named: Any) -> Answer:
-    """Send a command that may be answered by a refusal, and that a queue may lack."""
-    command = getattr(queue, name, None)
-    if command is None:
-        return Answer(Moves(), NOT_YET)
-    reply: Moves = await command(*args, **named)
-    return Answer(reply, getattr(reply, "reason", None))
+def _answer(reply: Changed | Refused) -> Answer:
+    return Answer(reply, reply.reason if isinstance(reply, Refused) else None)

@@ -13,7 +13,8 @@ from ivr.cli import app
 from ivr.core.plan import AgentId, TopicId
 from ivr.plan import load_or_raise
 from ivr.queueing import commands
-from ivr.queueing.model import CallId, Epoch, NodeId, Routing, WorkerId
+from ivr.queueing.model import CallId, Epoch, NodeId, WorkerId
+from ivr.queueing.routing import routing_of
 from ivr.queueing.sync import SyncQueue
 from tests.queueing import conftest as of_queueing
 
@@ -37,7 +38,7 @@ class Town:
     def __init__(self, redis: Redis, plan: Plan) -> None:
         self.redis = redis
         self.plan = plan
-        self.queue = SyncQueue(redis, plan.site, tuple(plan.topics), A)
+        self.queue = SyncQueue(redis, plan.site, (), A)
         self.now = self._time()
 
     def _time(self) -> int:
@@ -50,8 +51,7 @@ class Town:
     def founded(self) -> None:
         """A worker of node a has begun, two hours ago."""
         self.queue.found(Epoch("e1"), self.now - 7_200_000)
-        routing = Routing({topic.id: topic.groups for topic in self.plan.topics.values()}, wrap_ms=45_000)
-        self.do(commands.configure(routing), 7_200_000)
+        self.do(commands.configure(routing_of(self.plan)), 7_200_000)
         self.do(commands.lease(A, WorkerId("w"), 10 * 3_600_000), 7_200_000)
 
     def comes(self, agent: str, ago: int = 0) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from ivr.desk import agents, words
 from ivr.desk.errors import DeskError
-from ivr.queueing.sayings import NOT_YET
+from ivr.queueing import commands
+from ivr.queueing.model import CallId
 from tests.desk.conftest import listed, run
 
 if TYPE_CHECKING:
@@ -139,8 +140,16 @@ def test_an_agent_whom_the_queue_has_never_seen_cannot_be_paused(town: Town) -> 
 @pytest.mark.redis
 def test_an_outcome_that_the_queue_refuses_is_told(busy: Town) -> None:
     told = refuses("outcome", "nadia-belkacem", "3")
-    assert told.startswith("Refusé pour Nadia Belkacem : ")
-    assert NOT_YET not in told
+    assert told == "Refusé pour Nadia Belkacem : il n'y a pas d'appel à noter."
+
+
+@pytest.mark.redis
+def test_an_outcome_is_noted_and_ends_the_time_after_the_call(busy: Town) -> None:
+    busy.do(commands.end(CallId("a-1.2"), "answered"))
+    assert busy.agent("lea-fontanille").state == "wrap"
+    assert says("outcome", "lea-fontanille", "a-rappeler") == "Léa Fontanille : dernier appel noté « À rappeler »."
+    record = busy.agent("lea-fontanille")
+    assert (record.state, record.code, record.done_call) == ("idle", "a-rappeler", "a-1.2")
 
 
 @pytest.mark.redis

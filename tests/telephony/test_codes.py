@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ivr.core.codes import Longer, Pause, Ready, Say, read
 from ivr.core.plan import AgentId, AgentSentences, OutcomeCode, PauseReason, PromptId
-from ivr.queueing.model import Changed, Moves
-from ivr.queueing.queue import Queue
 from ivr.telephony import codes
 from tests.ari.fake import Say as Says
 from tests.ari.fake import refuse
@@ -22,15 +19,6 @@ if TYPE_CHECKING:
     from tests.telephony.conftest import Hall
 
 HOUR_MS = 3_600_000
-
-
-@dataclass(frozen=True, slots=True)
-class No(Moves):
-    """How the queue refuses."""
-
-    reason: str = "extended already"
-
-
 CODED = {
     "agent_sentences": AgentSentences(*map(PromptId, ("pret", "note", "prolonge", "refus"))),
     "pauses": {"1": PauseReason("1", "dejeuner", "Déjeuner", HOUR_MS, PromptId("pause-dejeuner"))},
@@ -299,25 +287,42 @@ async def test_stopped_in_the_midst_of_a_code_it_leaves_the_rest_to_the_watchdog
     assert codes.WATCHDOG_S > codes.DEADLINE_S
 
 
+async def wraps_up(hall: Hall) -> None:
+    """Alice has talked, and has the plan's time after it."""
+    await hall.agent()
+    call, _ = await hall.talks()
+    hall.switch.ends(call)
+    await hall.until(lambda: state(hall, "wrap"))
+
+
+async def hears(hall: Hall, code: str, sentence: str) -> None:
+    channel = hall.switch.dials("alice", code)
+    await over(hall, channel)
+    assert hall.switch.said(channel) == [sentence]
+
+
 @pytest.mark.redis
 @with_codes
-async def test_an_outcome_and_more_time_are_told_to_a_queue_that_knows_them(
-    hall: Hall, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[Any, ...]] = []
+async def test_an_outcome_is_kept_and_ends_the_time_after_the_call(hall: Hall) -> None:
+    await hears(hall, "31", "refus")
+    await wraps_up(hall)
+    await hears(hall, "33", "note")
+    await hall.until(hall.idle)
+    assert (await hall.agent_record()).code == "a-rappeler"
+    await hears(hall, "31", "note")
+    assert (await hall.agent_record()).code == "repondu"
 
-    async def outcome(_queue: Queue, agent: AgentId, code: str, *, follow_up: bool) -> Changed:
-        asked.append((agent, code, follow_up))
-        return Changed(changed=True)
 
-    async def extend(_queue: Queue, _agent: AgentId) -> No:
-        return No()
-
-    monkeypatch.setattr(Queue, "outcome", outcome, raising=False)
-    monkeypatch.setattr(Queue, "extend", extend, raising=False)
-    await hall.agent()
-    for code, sentence in (("33", "note"), ("31", "note"), ("4", "refus")):
-        channel = hall.switch.dials("alice", code)
-        await over(hall, channel)
-        assert hall.switch.said(channel) == [sentence]
-    assert asked == [("alice", "a-rappeler", True), ("alice", "repondu", False)]
+@pytest.mark.redis
+@with_codes
+async def test_more_time_is_given_twice(hall: Hall) -> None:
+    await wraps_up(hall)
+    first = (await hall.agent_record()).free_at
+    assert first is not None
+    for _ in range(2):
+        await hears(hall, "4", "prolonge")
+    await hears(hall, "4", "refus")
+    assert (await hall.agent_record()).free_at == first + 2 * hall.plan.wrap_ms
+    await hears(hall, "1", "pret")
+    await hall.until(hall.idle)
+    await hears(hall, "4", "refus")
