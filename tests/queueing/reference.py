@@ -183,6 +183,8 @@ class Reference:
 
     def hold(self, call: Call, state: str) -> None:
         call.state, call.told, call.guard_at = state, False, None
+        if not any(other.topic == call.topic and self.room(other) for other in self.calls.values()):
+            self.empty.pop(call.topic or "", None)
 
     def follow(self, before: dict[tuple[str, int], int]) -> None:
         for (topic, step), crew in before.items():

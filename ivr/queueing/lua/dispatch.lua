@@ -87,10 +87,28 @@ local function enter_line(c, step)
   widen(c)
 end
 
+local function waits_for(topic)
+  for step = 0, #routing.topics[topic].steps - 1 do
+    if redis.call('ZCARD', WAITING[line_of(topic, step)]) > 0 then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whoever waits for a topic without anybody is told so, if nobody comes soon.
+local function watch_empty(topic)
+  local at = not staffed(topic) and waits_for(topic) and now + routing.empty_grace_ms or nil
+  schedule('empty:' .. topic, at)
+end
+
 local function leave_line(c, state)
   c.state, c.told = state, nil
   settle_call(c)
   settle_clocks(c)
+  if c.topic and not staffed(c.topic) and not waits_for(c.topic) then
+    schedule('empty:' .. c.topic, nil)
+  end
 end
 
 local function make_offer(c, a, rule)
@@ -263,21 +281,6 @@ local function dispatch()
       hopeless[best.id] = true
     end
   end
-end
-
-local function waits_for(topic)
-  for step = 0, #routing.topics[topic].steps - 1 do
-    if redis.call('ZCARD', WAITING[line_of(topic, step)]) > 0 then
-      return true
-    end
-  end
-  return false
-end
-
--- Whoever waits for a topic without anybody is told so, if nobody comes soon.
-local function watch_empty(topic)
-  local at = not staffed(topic) and waits_for(topic) and now + routing.empty_grace_ms or nil
-  schedule('empty:' .. topic, at)
 end
 
 -- Before the dispatch: nobody stays at a step whose groups have all gone, if there is another.
