@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 EVENTS: Final = ("ContactStatusChange", "PeerStatusChange", "ChannelStateChange")
 _ONLINE: Final = "online"
 _TECHNOLOGY: Final = "PJSIP"
+_SOURCES: Final = 100
+"""Asterisk takes at most 128 in one request (MAX_VALS in its generated ARI resources)."""
 
 _log = log.get("presence")
 
@@ -45,8 +47,10 @@ class Presence:
 
     async def read(self, ari: AriClient) -> None:
         """Ask to hear of every agent's phone, and tell the queue who is there now and who is busy."""
-        sources = ",".join(f"endpoint:{_TECHNOLOGY}/{endpoint}" for endpoint in self._agents)
-        await ari.applications.subscribe(applicationName=self._app, eventSource=sources)
+        sources = [f"endpoint:{_TECHNOLOGY}/{endpoint}" for endpoint in self._agents]
+        for first in range(0, len(sources), _SOURCES):
+            some = ",".join(sources[first : first + _SOURCES])
+            await ari.applications.subscribe(applicationName=self._app, eventSource=some)
         self._outside.clear()
         for endpoint in await ari.endpoints.listByTech(tech=_TECHNOLOGY):
             agent = self._agents.get(endpoint.resource)
