@@ -117,7 +117,11 @@ class Crowd(House):
             held = await self.state()
             return sum(agent.present for agent in held.agents.values()) >= self._agents_n
 
-        await self.until("the worker knows every agent", known)
+        try:
+            await self.until("the worker knows every agent", known)
+        except BaseException:
+            await agents.stop()
+            raise
         return agents
 
     async def load(self, number: str, *, calls: int, rate: float, watch: Callable[[float], None]) -> Report:

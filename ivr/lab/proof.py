@@ -23,6 +23,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from ivr.errors import IvrError
 from ivr.lab import gauges
+from ivr.lab import storm as stormy
 from ivr.lab.crowd import Crowd
 from ivr.lab.probe import probe
 from ivr.lab.sipp import Quantiles
@@ -41,8 +42,11 @@ SOAK_AGENTS: Final = 24
 SOAK_TALK_MS: Final = 2_000
 WARM_UP: Final = 40
 PROBES: Final = 200
-QUEUE_STEPS: Final = 300_000
+QUEUE_STEPS: Final = 100_000
+LONG_WAIT_S: Final = 180
+AT_CLOSING: Final = 500
 REACH_MS: Final = 100.0
+NEXT_MS: Final = 150.0
 CPU_MS: Final = 25.0
 
 Figures = dict[str, Any]
@@ -110,11 +114,37 @@ def reach(console: Console) -> Figures:
     return asyncio.run(_in_crowd(_reach, console))
 
 
-async def _in_crowd(take: Callable[[Crowd, Progress], Any], console: Console) -> Figures:
+def failures(console: Console) -> Figures:
+    """Live through the known failures of other queues, the long ones at their whole length."""
+    return command(
+        [sys.executable, "-m", "pytest", "-q", "tests/e2e/test_known_failures.py"],
+        console,
+        {"IVR_LONG_WAIT_S": str(LONG_WAIT_S), "IVR_AT_CLOSING": str(AT_CLOSING)},
+    )
+
+
+def many(console: Console) -> Figures:
+    """Have 500 callers wait, then 10 more a second for 5 minutes, with 200 agents."""
+    return asyncio.run(_in_crowd(_storm, console, stormy.FULL))
+
+
+async def _storm(house: Crowd, bars: Progress) -> Figures:
+    found = await stormy.storm(house, stormy.FULL, bars)
+    good = not (found["lost"] or found["doubled"] or found["callers_failed"] or found["complaints"])
+    return {**found, "ok": good and found["free_to_invite_ms"]["p99"] <= NEXT_MS}
+
+
+async def _in_crowd(
+    take: Callable[[Crowd, Progress], Any], console: Console, shape: stormy.Storm | None = None
+) -> Figures:
     await asyncio.to_thread(make_sounds, PLAN, RUN / "prompts", console)
+    agents, talk_ms = (shape.agents, shape.talk_ms) if shape else (SOAK_AGENTS, SOAK_TALK_MS)
+    ports = shape.rtp_ports if shape else None
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with tempfile.TemporaryDirectory(prefix="proof-") as scratch, Progress(*columns, console=console) as bars:
-        async with Crowd(PLAN, RUN / "prompts", Path(scratch), agents=SOAK_AGENTS, talk_ms=SOAK_TALK_MS) as house:
+        async with Crowd(
+            PLAN, RUN / "prompts", Path(scratch), agents=agents, talk_ms=talk_ms, rtp_ports=ports
+        ) as house:
             return dict(await take(house, bars))
 
 
@@ -178,6 +208,8 @@ STEPS: Final = (
     Step("reach", f"from a key to an agent's phone, {PROBES} times", reach),
     Step("cost", "processor time per call", cost),
     Step("soak", f"{SOAK_CALLS} calls in a row", soak),
+    Step("storm", f"{stormy.FULL.waiting} callers wait, {stormy.FULL.coming} more come", many),
+    Step("failures", "what other queues are known to fail at", failures),
     Step("properties", "the drawn tests, longer", properties),
 )
 

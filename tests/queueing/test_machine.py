@@ -1,7 +1,7 @@
 """Any order of commands, doubled, late, stale, over two nodes, with time that jumps and state that
 is lost: the script does what the plain reference does, and the invariants hold after each step.
 
-IVR_QUEUE_STEPS sets the number of commands (about; 10,000 unless told); `--hypothesis-seed` repeats a run.
+IVR_QUEUE_STEPS sets the number of commands (about; 5,000 unless told); `--hypothesis-seed` repeats a run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.redis
 
-STEPS = int(os.environ.get("IVR_QUEUE_STEPS", "10000"))
+STEPS = int(os.environ.get("IVR_QUEUE_STEPS", "5000"))
 PER_RUN = 25
 COMMANDS_PER_RUN = 45
 SITE = SiteId("machine")
