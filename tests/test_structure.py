@@ -17,7 +17,7 @@ ALLOWED = {
     "ari": {"log"},
     "plan": {"core"},
     "queueing": {"core", "log"},
-    "ledger": {"core"},
+    "ledger": {"core", "log"},
     "telephony": {"core", "ari", "queueing", "ledger", "log"},
     "provision": {"core"},
     "prompts": {"core", "plan", "stack"},

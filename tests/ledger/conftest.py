@@ -74,8 +74,13 @@ async def _create(folder: Path) -> str:
 @pytest.fixture(params=[SQLITE, POSTGRESQL])
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database."""
+    return await address(request, tmp_path)
+
+
+async def address(request: pytest.FixtureRequest, folder: Path) -> str:
+    """The address of an empty database of the kind that is the fixture's parameter."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/ledger.sqlite"
+        return f"sqlite+aiosqlite:///{folder}/ledger.sqlite"
     return await _create(request.getfixturevalue("postgresql"))
 
 
