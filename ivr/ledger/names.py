@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 from ivr.core.plan import EVERYONE, AgentId, GroupId, MenuId, ToMenu, TopicId, ToTopic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ivr.core.plan import Plan
     from ivr.ledger.crowd import Standing
 
@@ -179,9 +177,3 @@ def moment(at: int) -> str:
 def masked(number: str) -> str:
     """A number down to its last two digits."""
     return "•" * (len(number) - 2) + number[-2:]
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names in a row, with an "et" before the last."""
-    *first, last = list(names) or [""]
-    return f"{', '.join(first)} et {last}" if first else last

@@ -117,7 +117,7 @@ _STEPS: Final = {
 
 def _ahead(reason: str) -> str:
     """Why a caller has the right of way, and so may overtake others."""
-    return f" Passe devant d'autres appelants : {fr.PRIORITIES.get(reason, reason)}." if reason else ""
+    return f" Peut passer devant d'autres appelants : {fr.PRIORITIES.get(reason, reason)}." if reason else ""
 
 
 def _sentence(line: Line, who: str, names: Names) -> str:
