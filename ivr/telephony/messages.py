@@ -17,7 +17,6 @@ from ivr.ledger.errors import LedgerError
 from ivr.ledger.store import File, of_group
 from ivr.ledger.workdays import due
 from ivr.telephony.callers import e164, identify
-from ivr.telephony.ids import recording_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "fallback/"
 LOOK_EVERY_S: Final = 180.0
-_SERIAL: Final = 0
-"""Of the copy's name; the worker's own recordings count from 1."""
-
 _log = log.get("messages")
 
 
@@ -100,13 +96,14 @@ class FallbackMessages:
         return True
 
     async def _keep(self, name: str, call: CallId, number: str) -> None:
-        kept = recording_name(call, _SERIAL)
+        kept = kept_as(call)
         try:
             await self._ari.recordings.copyStored(recordingName=name, destinationRecordingName=kept)
         except Conflict:
             pass  # copied before we were cut short
         except NotFound:
             return  # another worker was quicker
+        await self._ari.recordings.getStored(recordingName=kept)  # the only one from here on: it must be there
         caller = identify(call, number, "", self._plan, self._ref_key)
         general = self._plan.topics[self._plan.general]
         opened = min(began(call) or self._now(), self._now())
@@ -125,6 +122,11 @@ class FallbackMessages:
         await self._ledger.promise(file, caller.number)
         with contextlib.suppress(NotFound):
             await self._ari.recordings.deleteStored(recordingName=name)
+
+
+def kept_as(call: CallId) -> str:
+    """The name of the copy: without a dot, since Asterisk (22.10) drops what follows the last one."""
+    return f"message/{call.replace('.', '_')}-fallback"
 
 
 def began(call: CallId) -> int | None:

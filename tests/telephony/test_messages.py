@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from ivr.ari import AriClient, AriError
+from ivr.ari import AriClient, AriError, NotFound
 from ivr.ledger.store import File, Ledger, LedgerError
 from ivr.ledger.workdays import due
 from ivr.queueing.errors import QueueUnavailable
@@ -30,6 +32,7 @@ KEY = b"k"
 NOW = 1_795_600_000_000
 CALL = CallId("a-1795500000.12")
 NAME = f"fallback/{CALL}-33639980001"
+KEPT = "message/a-1795500000_12-fallback"
 NUMBER = "+33639980001"
 REF = identify(CALL, NUMBER, "", PLAN, KEY).ref
 
@@ -40,6 +43,7 @@ class Disk:
     def __init__(self, fake: FakeAri) -> None:
         self.names: set[str] = set()
         self.live: set[str] = set()
+        fake.on("GET", "recordings/stored/.*", self._one)
         fake.on("GET", "recordings/stored", self._listed)
         fake.on("POST", "recordings/stored/.*/copy", self._copied)
         fake.on("DELETE", "recordings/stored/.*", self._deleted)
@@ -48,6 +52,10 @@ class Disk:
     def _listed(self, _asked: Asked) -> Say:
         return Say(200, [self._stored(name) for name in sorted(self.names)])
 
+    def _one(self, asked: Asked) -> Say | None:
+        name = asked.path.removeprefix("recordings/stored/")
+        return Say(200, self._stored(name)) if name in self.names else None
+
     def _stored(self, name: str) -> dict[str, str]:
         return {"name": name, "format": "wav"}
 
@@ -55,7 +63,7 @@ class Disk:
         name, to = asked.path.removeprefix("recordings/stored/").removesuffix("/copy"), self._to(asked)
         if name not in self.names or to in self.names:
             return refuse(404 if name not in self.names else 409, "no")
-        self.names.add(to)
+        self.names.add(to.rpartition(".")[0] or to)  # as Asterisk does
         return Say(200, self._stored(to))
 
     def _to(self, asked: Asked) -> str:
@@ -121,14 +129,14 @@ async def test_a_message_becomes_a_file_of_the_general_desk(place: Place) -> Non
             topic="accueil",
             owner="group:accueil",
             caller_ref=REF,
-            recording=f"message/{CALL}.0",
+            recording=KEPT,
             opened_ms=opened,
             due_ms=due(opened, PLAN.message_due_days),
             call=CALL,
         )
     ]
     assert await place.ledger.numbers() == {REF: NUMBER}
-    assert place.disk.names == {f"message/{CALL}.0", "message/a-1.1.3", "fallback/odd name"}
+    assert place.disk.names == {KEPT, "message/a-1.1.3", "fallback/odd name"}
     assert await place.messages.adopt() == 0
 
 
@@ -148,7 +156,15 @@ async def test_cut_short_anywhere_it_is_done_again(place: Place, method: str, ti
     assert NAME in place.disk.names
     assert await place.messages.adopt() == 1
     assert len(await place.ledger.files()) == 1
-    assert place.disk.names == {f"message/{CALL}.0"}
+    assert place.disk.names == {KEPT}
+
+
+async def test_a_copy_that_is_not_there_costs_no_message(place: Place) -> None:
+    place.disk.names = {NAME}
+    place.fake.on("POST", "recordings/stored/.*/copy", Say(200, {"name": KEPT, "format": "wav"}), 1)
+    with pytest.raises(NotFound):
+        await place.messages.adopt()
+    assert place.disk.names == {NAME}
 
 
 async def test_without_a_ledger_the_message_stays_where_it_is(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,9 +216,9 @@ async def test_what_is_known_by_a_number_goes(place: Place) -> None:
         forgotten.append(ref)
 
     done = await place.erase("06 39 98 00 01", forget=forget)
-    gone = (waiting, f"message/{CALL}.0")
+    gone = (waiting, KEPT)
     assert done == Erased(REF, number=True, recordings=gone, left=(), still_open=1, queue=True)
-    assert place.disk.names == {"message/a-1.9.0"}
+    assert place.disk.names == {"message/a-1_9-fallback"}
     assert forgotten == [REF]
     assert set((await place.ledger.numbers()).values()) == {"+33639980002"}
     assert [file.recording for file in await place.ledger.files_of([REF])] == [""]
@@ -218,9 +234,9 @@ async def test_what_cannot_be_reached_is_named(place: Place) -> None:
         raise QueueUnavailable(PLAN.site, "forget", 1)
 
     done = await place.erase(ari=None, forget=away)
-    assert (done.number, done.recordings, done.left) == (True, (), (f"message/{CALL}.0",))
+    assert (done.number, done.recordings, done.left) == (True, (), (KEPT,))
     assert not done.queue
-    assert (await place.erase()).recordings == (f"message/{CALL}.0",)
+    assert (await place.erase()).recordings == (KEPT,)
 
 
 async def test_a_recording_on_another_nodes_disk_is_left(place: Place) -> None:
@@ -247,3 +263,24 @@ async def test_asterisk_is_reached_under_a_name_of_its_own_or_not_at_all(
     monkeypatch.setattr("ivr.telephony.erasure.PATIENCE_S", 0.05)
     async with reached(place.fake.url, place.fake.user, "wrong") as ari:
         assert ari is None
+
+
+# The task
+
+
+async def test_it_looks_when_told_and_says_once_that_it_cannot(place: Place) -> None:
+    place.disk.names = {NAME}
+    place.fake.on("GET", "recordings/stored", Say(500), 2)
+    with capture_logs() as logged:
+        running = asyncio.create_task(place.messages.run())
+        try:
+            for asked in (1, 2, 3):
+                place.messages.look()
+                await place.fake.until(lambda asked=asked: place.fake.paths("GET").count("recordings/stored") == asked)
+            await place.fake.until(lambda: NAME not in place.disk.names)
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+    assert [entry["log_level"] for entry in logged][:1] == ["error"]
+    assert len([entry for entry in logged if entry["log_level"] == "error"]) == 1
+    assert len(await place.ledger.files()) == 1
