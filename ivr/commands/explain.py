@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,7 +31,7 @@ def explain(
         _show_recent(asyncio.run(_recent(settings, plan)), plan)
         return
     found, lines, files = asyncio.run(_read(settings, plan, call))
-    _show(call, found, lines, files, plan)
+    _show(found, lines, files, plan)
 
 
 async def _recent(settings: Settings, plan: Plan) -> list[CallRow]:
@@ -43,25 +42,25 @@ async def _recent(settings: Settings, plan: Plan) -> list[CallRow]:
         return await History(ledger, plan.site).recent(RECENT)
 
 
-async def _read(settings: Settings, plan: Plan, call: str) -> tuple[CallRow | None, list[Line], list[File]]:
+async def _read(settings: Settings, plan: Plan, call: str) -> tuple[CallRow, list[Line], list[File]]:
     """The call, its lines and those of agents up to its end, its files; UnknownCall when there is nothing."""
+    from ivr.ledger.derive import row_of  # noqa: PLC0415
     from ivr.ledger.errors import UnknownCall  # noqa: PLC0415 - each command imports what it needs
-    from ivr.ledger.history import History  # noqa: PLC0415
+    from ivr.ledger.history import History, in_order  # noqa: PLC0415
     from ivr.ledger.store import Ledger  # noqa: PLC0415
 
     # Read first: a line that moves to the ledger meanwhile is in both rather than in neither.
     live = await _live(settings.redis_url, plan)
     async with Ledger(settings.ledger) as ledger:
         history = History(ledger, plan.site)
-        own = [line for line in live if line.fields.get("call") == call] + await history.lines_of(call)
+        own = in_order([line for line in live if line.fields.get("call") == call] + await history.lines_of(call))
         files = await history.files(call)
         if not own and not files:
             raise UnknownCall(call)
-        start = min((line.at for line in own), default=0)
-        end = max((line.at for line in own), default=0)
+        start, end = (own[0].at, own[-1].at) if own else (0, 0)
         agents = [line for line in live if line.at <= end and (line.fields.get("agent") or line.type == "founded")]
         lines = own + agents + await history.crowd(start, end)
-        return await history.call(call), lines, files
+        return row_of(plan.site, call, own), lines, files
 
 
 async def _live(url: str, plan: Plan) -> list[Line]:
@@ -82,23 +81,21 @@ async def _live(url: str, plan: Plan) -> list[Line]:
         await redis.aclose()
 
 
-def _show(call: str, found: CallRow | None, lines: list[Line], files: list[File], plan: Plan) -> None:
+def _show(found: CallRow, lines: list[Line], files: list[File], plan: Plan) -> None:
     from rich.text import Text  # noqa: PLC0415 - each command imports what it needs
 
     from ivr.ledger import names as fr  # noqa: PLC0415
     from ivr.ledger.timeline import tell  # noqa: PLC0415
 
-    moments = tell(call, lines, files, fr.Names(plan))
-    when = found.arrival_ms if found else moments[0].at
-    OUT.print(Text(f"Appel {call}, {fr.day(when)}", style="bold"))
-    if found and found.caller_ref:
+    moments = tell(found.id, lines, files, fr.Names(plan))
+    day = fr.day(moments[0].at)
+    OUT.print(Text(f"Appel {found.id}, {day}", style="bold"))
+    if found.caller_ref:
         OUT.print(f"Appelant {found.caller_ref} (référence ; le numéro n'est pas montré)", markup=False)
-    version = found.plan if found else ""
-    if version and version != plan.version:
+    if found.plan and found.plan != plan.version:
         OUT.print(
-            f"Plan d'appels {version}, qui n'est plus en vigueur : les noms sont ceux d'aujourd'hui.", markup=False
+            f"Plan d'appels {found.plan}, qui n'est plus en vigueur : les noms sont ceux d'aujourd'hui.", markup=False
         )
-    day = fr.day(when)
     for moment in moments:
         if fr.day(moment.at) != day:
             day = fr.day(moment.at)
@@ -106,9 +103,8 @@ def _show(call: str, found: CallRow | None, lines: list[Line], files: list[File]
         OUT.print(Text.assemble((fr.clock(moment.at), "cyan"), "  ", moment.text), soft_wrap=True)
         for beside in moment.beside:
             OUT.print(Text(f"            {beside}", style="dim"), soft_wrap=True)
-    if found is None or found.ended_ms is None:
-        now = fr.clock(time.time_ns() // 1_000_000)
-        OUT.print(f"L'appel n'est pas terminé, ou sa fin n'est pas encore connue ({now}).")
+    if found.ended_ms is None:
+        OUT.print("La fin de l'appel n'est pas connue : il dure encore, ou date d'avant l'historique.")
 
 
 def _show_recent(found: list[CallRow], plan: Plan) -> None:

@@ -13,7 +13,7 @@ from ivr.core.plan import AgentId
 from ivr.ledger.store import File, of_agent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ivr.queueing.stream import Line
 
@@ -108,6 +108,14 @@ class Derivation:
                 call=call.id,
             )
         )
+
+
+def row_of(site: str, call: str, lines: Iterable[Line]) -> CallRow:
+    """The row that a call's own lines, in order, amount to."""
+    row = CallRow(site, call)
+    for n, line in enumerate(lines):
+        row = _told(row if n else replace(row, arrival_ms=line.at), line)
+    return row
 
 
 def _told(call: CallRow, line: Line) -> CallRow:

@@ -108,9 +108,7 @@ def test_repairs_unsaid_outcomes_promises_and_the_unknown_are_told() -> None:
     script("sung", call="c", song="la")
     script("ended", call="c", outcome="promised")
     script("founded")
-    promise = File(
-        "c", "essai", "message", "voirie", "group:accueil", "r1", "m", script.at, T0, T0 + 9e9, closed_by="agent:bob"
-    )
+    promise = File("c", "essai", "message", "voirie", "group:accueil", "r1", "m", script.at, T0, closed_by="agent:bob")
     assert told(script, replace(promise, closed_ms=script.at + 1, note="rappelé")) == [
         "Appel reçu (nœud a).",
         "Attend une personne pour « nowhere ».",
@@ -160,7 +158,8 @@ def test_without_a_plan_ids_stand_for_names() -> None:
 def test_an_agents_state_follows_from_the_lines_before(lines: list[tuple[str, str, str]], expected: str) -> None:
     script, crowd = Script(), Crowd(wrap_ms=10_000)
     for kind, state, reason in lines:
-        crowd.take(script(kind, **({} if kind == "founded" else {"agent": "alice", "state": state, "reason": reason})))
+        who: dict[str, Any] = {} if kind == "founded" else {"agent": "alice", "state": state, "reason": reason}
+        crowd.take(script(kind, **who))
     assert crowd.standing(AgentId("alice"), script.at + 1).state == expected
 
 

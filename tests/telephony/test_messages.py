@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from ivr.ari import AriClient, AriError, NotFound
+from ivr.core.caller import CallId
 from ivr.ledger.store import File, Ledger, LedgerError
 from ivr.ledger.workdays import due
 from ivr.queueing.errors import QueueUnavailable
 from ivr.telephony.callers import identify
 from ivr.telephony.erasure import Erased, NoNumber, erase, reached
-from ivr.telephony.ids import CallId
 from ivr.telephony.messages import FallbackMessages, began, left_by
 from tests.ari.fake import FakeAri, Say, refuse
 from tests.plans import small_plan
@@ -271,12 +272,16 @@ async def test_asterisk_is_reached_under_a_name_of_its_own_or_not_at_all(
 async def test_it_looks_when_told_and_says_once_that_it_cannot(place: Place) -> None:
     place.disk.names = {NAME}
     place.fake.on("GET", "recordings/stored", Say(500), 2)
+
+    def asked(times: int) -> bool:
+        return place.fake.paths("GET").count("recordings/stored") == times
+
     with capture_logs() as logged:
         running = asyncio.create_task(place.messages.run())
         try:
-            for asked in (1, 2, 3):
+            for times in (1, 2, 3):
                 place.messages.look()
-                await place.fake.until(lambda asked=asked: place.fake.paths("GET").count("recordings/stored") == asked)
+                await place.fake.until(partial(asked, times))
             await place.fake.until(lambda: NAME not in place.disk.names)
         finally:
             running.cancel()
