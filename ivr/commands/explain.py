@@ -59,7 +59,7 @@ async def _read(settings: Settings, plan: Plan, call: str) -> tuple[CallRow, lis
             raise UnknownCall(call)
         start, end = (own[0].at, own[-1].at) if own else (0, 0)
         agents = [line for line in live if line.at <= end and (line.fields.get("agent") or line.type == "founded")]
-        lines = own + agents + await history.crowd(start, end)
+        lines = own + agents + await history.crowd(plan.agents, start, end)
         return row_of(plan.site, call, own), lines, files
 
 

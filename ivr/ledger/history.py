@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 
 from ivr.ledger.derive import CallRow
 from ivr.ledger.schema import CALLS, EVENTS, FILES
@@ -65,16 +65,20 @@ class History:
         """Every line of a call."""
         return await self._lines(select(EVENTS).where(EVENTS.c.site == self._site, EVENTS.c.call == call))
 
-    async def crowd(self, start: int, end: int) -> list[Line]:
-        """What tells every agent's state from one instant to another: lines of agents, and beginnings of epochs."""
-        ours = EVENTS.c.site == self._site
-        nth = func.row_number().over(partition_by=EVENTS.c.agent, order_by=EVENTS.c.at.desc()).label("nth")
-        last = select(EVENTS, nth).where(ours, EVENTS.c.agent != "", EVENTS.c.at < start).subquery()
-        before = select(*(last.c[column.name] for column in EVENTS.c)).where(last.c.nth <= BEFORE)
-        founded = select(EVENTS).where(ours, EVENTS.c.type == "founded", EVENTS.c.at < start)
-        since = select(EVENTS).where(ours, or_(EVENTS.c.agent != "", EVENTS.c.type == "founded"))
-        since = since.where(EVENTS.c.at >= start, EVENTS.c.at <= end)
-        return await self._lines(before, founded, since)
+    async def crowd(self, agents: Iterable[str], start: int, end: int) -> list[Line]:
+        """What tells these agents' states from one instant to another: their lines, and beginnings of epochs."""
+        ours = select(EVENTS).where(EVENTS.c.site == self._site)
+        founded = ours.where(EVENTS.c.type == "founded")
+        newest = founded.where(EVENTS.c.at < start).order_by(EVENTS.c.at.desc()).limit(1)
+        queries = [newest, founded.where(EVENTS.c.at >= start, EVENTS.c.at <= end)]
+        # One by one: each is a walk of a few steps in the index, however long the past is.
+        for agent in agents:
+            of_agent = ours.where(EVENTS.c.agent == agent)
+            queries += [
+                of_agent.where(EVENTS.c.at < start).order_by(EVENTS.c.at.desc()).limit(BEFORE),
+                of_agent.where(EVENTS.c.at >= start, EVENTS.c.at <= end),
+            ]
+        return await self._lines(*queries)
 
     async def _lines(self, *queries: Select[Any]) -> list[Line]:
         found: list[Line] = []

@@ -49,6 +49,7 @@ EVENTS: Final = Table(
     Column("fields", Text, nullable=False),
     Index("events_of_call", "site", "call", "at"),
     Index("events_of_agent", "site", "agent", "at"),
+    Index("events_of_type", "site", "type", "at"),
 )
 FILES: Final = Table(
     "files",

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 PROJECTOR: Final = NodeId("projector")
 """The lease's name: one worker of a site copies at a time."""
 LEASE_MS: Final = 5_000
-BATCH: Final = 500
+BATCH: Final = 200
+"""Lines in one transaction: about 10 ms of the worker's time."""
 EVERY_S: Final = 0.5
 UNREADABLE: Final = "unreadable"
 """The type of a line that is none: kept, so that it holds up nothing and can be looked at."""

@@ -231,3 +231,19 @@ async def test_a_line_that_cannot_be_kept_leaves_nothing_of_its_batch(
     assert await projector.position() is None
     await look.rows("ALTER TABLE elsewhere RENAME TO calls")
     assert await projector.commit(script.lines) == 7
+
+
+async def test_the_crowd_is_what_tells_each_agents_state(
+    ledger: Ledger, projector: Projector, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.ledger.history.BEFORE", 2)
+    script("founded")
+    script("agent", agent="zoe", state="idle", reason="present")
+    latest = script("founded")
+    states = [script("agent", agent="alice", state="idle", reason="present") for _ in range(4)]
+    bob = script("agent", agent="bob", state="paused", reason="lunch")
+    call = script.call("a-1.1")
+    script("agent", agent="alice", state="away", reason="gone")
+    await projector.commit(script.lines)
+    crowd = await History(ledger, SITE).crowd(("alice", "bob"), call[0].at, call[-1].at)
+    assert crowd == [latest, *states[-2:], bob, *(line for line in call if "agent" in line.fields)]

@@ -43,7 +43,7 @@ async def test_a_call_that_was_answered_is_history(hall: Hall) -> None:
     assert row.arrival_ms <= row.answered_ms <= row.ended_ms
     assert row.wait_ms == row.answered_ms - row.arrival_ms
     history = History(hall.ledger, hall.plan.site)
-    lines = await history.lines_of(call) + await history.crowd(row.arrival_ms, row.ended_ms)
+    lines = await history.lines_of(call) + await history.crowd(hall.plan.agents, row.arrival_ms, row.ended_ms)
     told = [moment.text for moment in tell(call, lines, (), Names(hall.plan))]
     assert told[0].startswith("Appel reçu")
     assert any(text.startswith("Proposé à Alice") for text in told)

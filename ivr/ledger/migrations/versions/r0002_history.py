@@ -63,3 +63,4 @@ def _history() -> None:
     )
     op.create_index("events_of_call", "events", ["site", "call", "at"])
     op.create_index("events_of_agent", "events", ["site", "agent", "at"])
+    op.create_index("events_of_type", "events", ["site", "type", "at"])
