@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["File", "Ledger", "LedgerError", "of_agent", "of_group"]
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+_PATIENCE_S: Final = 5.0
+"""A server that is slower is away: a caller waits for the promise."""
 _AT_ONCE: Final = 500
 """Ids in one question."""
 
@@ -76,12 +78,14 @@ class Ledger:
     def __init__(self, url: str) -> None:
         address = _address(url)
         self._faults: tuple[type[Exception], ...] = (SQLAlchemyError, OSError)
+        patience: dict[str, float] = {}
         if address.get_backend_name() == "postgresql":
+            patience = {"timeout": _PATIENCE_S, "command_timeout": _PATIENCE_S}
             import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415 - only where it is used
 
             # What fails while it connects reaches us as it is.
             self._faults += (asyncpg.PostgresError, asyncpg.InterfaceError)
-        self._engine: AsyncEngine = create_async_engine(address, pool_pre_ping=True)
+        self._engine: AsyncEngine = create_async_engine(address, pool_pre_ping=True, connect_args=patience)
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine.sync_engine, "connect", _sqlite_pragmas)
 

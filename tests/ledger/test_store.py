@@ -86,6 +86,19 @@ async def test_a_promise_that_is_not_written_is_an_error(url: str, look: Look) -
     assert await look.rows("SELECT * FROM numbers") == []
 
 
+async def test_connections_that_the_server_ended_are_made_anew(url: str, look: Look) -> None:
+    async with Ledger(url) as ledger:
+        await ledger.promise(FILE, NUMBER)
+        if not look.sqlite:
+            ended = await look.rows(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            assert ended == [(True,)]
+        await ledger.promise(replace(FILE, id="a-1.2"), None)
+        assert len(await ledger.files()) == 2
+
+
 @pytest.mark.unit
 async def test_a_ledger_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="nowhere is not a folder that can be written"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -168,17 +169,18 @@ async def test_a_copy_that_is_not_there_costs_no_message(place: Place) -> None:
     assert place.disk.names == {NAME}
 
 
-async def test_without_a_ledger_the_message_stays_where_it_is(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuses(*_args: object) -> None:
-        raise LedgerError("away")
-
+async def test_without_a_ledger_the_message_stays_where_it_is(place: Place, tmp_path: Path) -> None:
     place.disk.names = {NAME}
-    with monkeypatch.context() as patch:
-        patch.setattr(place.ledger, "promise", refuses)
-        with pytest.raises(LedgerError):
-            await place.messages.adopt()
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as past_it:
+        past_it.execute("ALTER TABLE files RENAME TO gone")
+    with pytest.raises(LedgerError):
+        await place.messages.adopt()
     assert NAME in place.disk.names
+    with past_it:
+        past_it.execute("ALTER TABLE gone RENAME TO files")
+    past_it.close()
     assert await place.messages.adopt() == 1
+    assert place.disk.names == {KEPT}
 
 
 @pytest.mark.parametrize(
