@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ivr.commands.terminal import ERR, OUT, plan_of
+from ivr.commands.terminal import ERR, OUT, plan_of, whole
 from ivr.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def _show(found: CallRow, lines: list[Line], files: list[File], plan: Plan) -> N
 
 
 def _show_recent(found: list[CallRow], plan: Plan) -> None:
-    from rich.table import Table  # noqa: PLC0415 - each command imports what it needs
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - each command imports what it needs
+    from rich.table import Table  # noqa: PLC0415
 
     from ivr.ledger import names as fr  # noqa: PLC0415
 
@@ -116,8 +117,8 @@ def _show_recent(found: list[CallRow], plan: Plan) -> None:
         OUT.print("Aucun appel n'est encore dans l'historique.")
         return
     names = fr.Names(plan)
-    table = Table("Appel", "Arrivé", "Motif", "Agent", "Fin")
+    table = Table(whole("Appel"), "Arrivé", "Motif", "Agent", "Fin", box=SIMPLE_HEAD, pad_edge=False)
     for call in found:
         outcome = fr.OUTCOMES.get(call.outcome, call.outcome or "en cours")
-        table.add_row(call.id, fr.moment(call.arrival_ms), names.topic(call.topic), names.agent(call.agent), outcome)
+        table.add_row(call.id, fr.brief(call.arrival_ms), names.topic(call.topic), names.agent(call.agent), outcome)
     OUT.print(table)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ivr.commands.terminal import OUT, plan_of
+from ivr.commands.terminal import OUT, plan_of, whole
 from ivr.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def _late(file: File, now: int) -> bool:
 
 
 def _show(found: Sequence[File], known: dict[str, str], plan: Plan, now: int) -> None:
-    from rich.table import Table  # noqa: PLC0415 - each command imports what it needs
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+    from rich.table import Column, Table  # noqa: PLC0415 - each command imports what it needs
     from rich.text import Text  # noqa: PLC0415
 
     from ivr.ledger import names as fr  # noqa: PLC0415
@@ -104,14 +105,15 @@ def _show(found: Sequence[File], known: dict[str, str], plan: Plan, now: int) ->
         OUT.print("Aucun dossier : rien n'est dû à personne.")
         return
     names = fr.Names(plan)
-    table = Table("À répondre avant", "Dossier", "Nature", "Motif", "À qui", "Appelant", title_justify="left")
+    columns = (Column("Avant", min_width=10), whole("Dossier"), "Nature", "Motif", "À qui", whole("Appelant"))
+    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
     for file in found:
-        until = Text(fr.moment(file.due_ms))
+        until = Text(fr.brief(file.due_ms))
         if _late(file, now):
-            until = Text(f"EN RETARD, {fr.moment(file.due_ms)}", style="bold red")
+            until = Text(f"EN RETARD {fr.brief(file.due_ms)}", style="bold red")
         elif file.closed_ms is not None:
             by = f" par {names.owner(file.closed_by)}" if file.closed_by else ""
-            until = Text(f"clos le {fr.moment(file.closed_ms)}{by}", style="dim")
+            until = Text(f"clos le {fr.brief(file.closed_ms)}{by}", style="dim")
         kind = fr.KINDS.get(file.kind, file.kind)
         cells = (file.id, kind, names.topic(file.topic), names.owner(file.owner))
         table.add_row(until, *map(Text, cells), Text(known.get(file.caller_ref, "numéro non connu")))

@@ -1,4 +1,4 @@
-"""What the commands share: where they print, and the plan's names, which must not fail them."""
+"""What the commands share: where they print, and the plan that gives things their names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from rich.table import Column
+
     from ivr.core.plan import Plan
     from ivr.settings import Settings
 
 OUT: Final = Console(highlight=False)
 ERR: Final = Console(stderr=True, highlight=False)
+
+
+def whole(title: str) -> Column:
+    """A column whose words are never cut: ids and numbers are there to be copied."""
+    from rich.table import Column  # noqa: PLC0415 - each command imports what it needs
+
+    return Column(title, no_wrap=True, overflow="fold")
 
 
 def plan_of(settings: Settings) -> Plan:

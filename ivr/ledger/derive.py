@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,7 +97,7 @@ class Derivation:
         call = self.calls[line.fields["call"]]
         self.opened.append(
             File(
-                id=f"{call.id}.{agent}.{kind}",
+                id=file_of(call.id, agent, kind),
                 site=self.site,
                 kind=kind,
                 topic=line.fields.get("topic", "") or call.topic,
@@ -108,6 +109,11 @@ class Derivation:
                 call=call.id,
             )
         )
+
+
+def file_of(call: str, agent: str, kind: str) -> str:
+    """The id of an agent's file: one of a kind for each call and agent, and short, for it is typed."""
+    return f"{call}.{kind[0]}{zlib.crc32(agent.encode()) % 0x10000:04x}"
 
 
 def row_of(site: str, call: str, lines: Iterable[Line]) -> CallRow:

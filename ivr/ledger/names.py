@@ -174,6 +174,12 @@ def moment(at: int) -> str:
     return f"{day(at)} à {when.hour} h {when.minute:02}"
 
 
+def brief(at: int) -> str:
+    """Day and time in Paris, for a table: 25/11/2026 9 h 05."""
+    when = datetime.fromtimestamp(at / 1000, _PARIS)
+    return f"{when:%d/%m/%Y} {when.hour} h {when.minute:02}"
+
+
 def masked(number: str) -> str:
     """A number down to its last two digits."""
     return "•" * (len(number) - 2) + number[-2:]

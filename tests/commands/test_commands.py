@@ -211,6 +211,19 @@ def test_a_call_that_nobody_knows_tells_how_to_find_ids(town: Town) -> None:
     assert "Aucun appel" in town.ivr("explain").stdout
 
 
+@pytest.mark.unit
+def test_a_call_that_left_nothing_but_a_file_is_explained_by_it(town: Town) -> None:
+    town.promise("a-1.1", FAR)
+    assert town.ivr("explain", "a-1.1").stdout.splitlines() == [
+        "Appel a-1.1, mardi 24 novembre 2026",
+        (
+            "07:00:00  Dossier a-1.1 ouvert : message à écouter, à équipe État civil, "
+            "avant le mardi 2 octobre 2096 à 9 h 06."
+        ),
+        "La fin de l'appel n'est pas connue : il dure encore, ou date d'avant l'historique.",
+    ]
+
+
 # Erasure
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ivr.core.plan import SiteId
-from ivr.ledger.derive import CallRow
+from ivr.ledger.derive import CallRow, file_of
 from ivr.ledger.history import History
 from ivr.ledger.projector import Position, Projector
 from ivr.ledger.store import File, Ledger, LedgerError
@@ -181,7 +181,7 @@ async def test_what_an_agent_did_not_say_is_a_file_of_theirs_until_they_do(
     opened = script("unresolved", call="a-1.1", agent="alice", topic="etat-civil", caller="r1")
     await projector.commit(script.lines)
     file = File(
-        id="a-1.1.alice.unresolved",
+        id=file_of("a-1.1", "alice", "unresolved"),
         site="pessac",
         kind="unresolved",
         topic="etat-civil",
