@@ -188,6 +188,13 @@ class Ledger:
                 await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         return erased.rowcount > 0
 
+    async def forget_numbers(self, before: int) -> int:
+        """The numbers of callers to whom nothing is owed, nor was since that instant, are known no more; how many."""
+        still = select(FILES.c.caller_ref).where(FILES.c.closed_ms.is_(None) | (FILES.c.closed_ms >= before))
+        async with self.writing("the ledger did not forget old numbers") as connection:
+            gone = await connection.execute(delete(NUMBERS).where(NUMBERS.c.caller_ref.not_in(still)))
+        return gone.rowcount
+
 
 def row(file: File) -> dict[str, object]:
     """The file as its row."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "fallback/"
 LOOK_EVERY_S: Final = 180.0
+AGAIN_S: Final = 10.0
+"""After a failure."""
 _log = log.get("messages")
 
 
@@ -58,11 +60,9 @@ class FallbackMessages:
         """Look for ever; says once that it cannot, and once that it can again."""
         down = False
         while True:
-            try:
-                async with asyncio.timeout(LOOK_EVERY_S):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN_S if down else LOOK_EVERY_S):
                     await self._wanted.wait()
-            except TimeoutError:
-                pass
             self._wanted.clear()
             if not self._ari.connected:
                 continue
@@ -75,6 +75,8 @@ class FallbackMessages:
                 continue
             if found:
                 _log.info("messages left to the fallback have an owner", count=found)
+            if down:
+                _log.info("messages left to the fallback can be looked for again")
             down = False
 
     async def adopt(self) -> int:

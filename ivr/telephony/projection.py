@@ -35,6 +35,9 @@ LEASE_MS: Final = 5_000
 BATCH: Final = 200
 """Lines in one transaction: about 10 ms of the worker's time."""
 EVERY_S: Final = 0.5
+TIDY_EVERY_S: Final = 3_600.0
+KEEP_NUMBERS_MS: Final = 30 * 86_400_000
+"""How long a number outlives the last file of its caller."""
 UNREADABLE: Final = "unreadable"
 """The type of a line that is none: kept, so that it holds up nothing and can be looked at."""
 
@@ -85,7 +88,7 @@ class Projection:
         self._every_s = every_s
         self._monotonic = monotonic
         self._key = queue.keys.name("events")
-        self._held_until = 0.0
+        self._held_until = self._tidy_at = 0.0
         self.copied = 0
         """Lines that were new to the ledger."""
 
@@ -115,6 +118,7 @@ class Projection:
         """Copy one batch if the lease is ours; whether more may be waiting. Raises what Redis or the ledger has."""
         if not await self._ours():
             return False
+        await self._tidy()
         raw: Any = await heeding(self._redis.xrange(self._key, count=BATCH))
         lines = readable(raw)
         if not lines:
@@ -122,6 +126,14 @@ class Projection:
         self.copied += await self._projector.commit(lines)
         await heeding(self._redis.xtrim(self._key, minid=after(lines[-1].id), approximate=False))
         return len(lines) == BATCH
+
+    async def _tidy(self) -> None:
+        """Forget what has been kept for long enough, now and then."""
+        if self._monotonic() >= self._tidy_at:
+            forgotten = await self._projector.forget_numbers(self._queue.clock() - KEEP_NUMBERS_MS)
+            if forgotten:
+                _log.info("numbers of callers to whom nothing is owed are forgotten", count=forgotten)
+            self._tidy_at = self._monotonic() + TIDY_EVERY_S
 
     async def _ours(self) -> bool:
         asked = self._monotonic()

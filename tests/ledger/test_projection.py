@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr.ledger.projector import Projector
-from ivr.ledger.store import Ledger
+from ivr.ledger.store import File, Ledger
 from ivr.queueing.errors import QueueUnavailable
 from ivr.queueing.model import Epoch, WorkerId
 from ivr.queueing.queue import Queue
@@ -19,7 +19,7 @@ from ivr.telephony import projection
 from ivr.telephony.liveness import own_name
 from ivr.telephony.projection import PROJECTOR, Projection
 from tests.ledger.conftest import Look, address
-from tests.ledger.lines import Script
+from tests.ledger.lines import T0, Script
 from tests.queueing import conftest as of_queueing
 from tests.telephony.conftest import Shaky
 
@@ -52,7 +52,7 @@ class Site:
         self.key = f"{{{site}}}:events"
         self.script = Script()
         client: Any = self.shaky
-        clock: Any = lambda: self.script.at  # noqa: E731
+        clock: Any = lambda: T0  # noqa: E731 - the site's time is the script's
         self.queue = Queue(client, site, ("etat-civil",), retry=Retry(attempts=1), clock=clock)
         self.projection = self.another(WorkerId("w1"))
 
@@ -66,9 +66,13 @@ class Site:
         await self.redis.delete(self.key)
 
     async def write(self, call: str) -> None:
-        for line in self.script.call(call):
-            words = {"type": line.type, "at": line.at, "epoch": line.epoch, **line.fields}
-            await self.redis.xadd(self.key, words, id=line.id)  # type: ignore[arg-type]
+        """A call's lines, in one step and with the site's time, as the queue's script writes."""
+        async with self.redis.pipeline(transaction=True) as step:
+            for line in self.script.call(call):
+                words = {"type": line.type, "at": line.at, "epoch": line.epoch, **line.fields}
+                step.xadd(self.key, words, id=line.id)  # type: ignore[arg-type]
+            step.hset(self.key.replace("events", "site"), "clock", str(self.script.at))
+            await step.execute()
 
     async def left(self) -> list[str]:
         raw: Any = await self.redis.xrange(self.key)
@@ -207,6 +211,21 @@ async def test_redis_away_is_told_once_and_then_nothing_is_missing(place: Site) 
             await until(lambda: _all(place, 7))
             await until(lambda: _more_than(1, lambda: len(logged)))
     assert [entry["log_level"] for entry in logged] == ["error", "info"]
+
+
+async def test_who_copies_also_forgets_old_numbers_once_an_hour(place: Site) -> None:
+    now, passed = place.script.at, 0.0
+    place.projection._monotonic = lambda: passed
+    old = now - projection.KEEP_NUMBERS_MS - 1
+    for n in range(2):
+        await place.ledger.promise(
+            File(f"a-1.{n}", "s", "message", "t", "group:g", f"r{n}", "", old, old, closed_ms=old), "+33639980001"
+        )
+        await place.projection.step()
+        assert len(await place.ledger.numbers()) == n
+    passed = projection.TIDY_EVERY_S
+    await place.projection.step()
+    assert await place.ledger.numbers() == {}
 
 
 async def test_stopped_it_gives_the_lease_back_and_says_nothing(place: Site) -> None:

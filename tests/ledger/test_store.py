@@ -78,6 +78,18 @@ async def test_an_erased_number_is_nowhere(url: str, look: Look, tmp_path: Path)
             assert NUMBER.encode() not in path.read_bytes(), path
 
 
+async def test_a_number_is_forgotten_once_nothing_has_been_owed_for_long(url: str) -> None:
+    async with Ledger(url) as ledger:
+        for ref, closings in {"open": (500, None), "recent": (500, 1_000), "old": (500, 999)}.items():
+            for closed in closings:
+                file = replace(FILE, id=f"{ref}.{closed}", caller_ref=ref, closed_ms=closed)
+                await ledger.promise(file, f"+3363998{ref}")
+        assert await ledger.forget_numbers(1_000) == 1
+        assert await ledger.forget_numbers(1_000) == 0
+        assert set(await ledger.numbers()) == {"open", "recent"}
+        assert len(await ledger.files()) == 6
+
+
 async def test_a_promise_that_is_not_written_is_an_error(url: str, look: Look) -> None:
     async with Ledger(url) as ledger:
         await look.rows("DROP TABLE files")

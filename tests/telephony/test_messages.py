@@ -289,5 +289,5 @@ async def test_it_looks_when_told_and_says_once_that_it_cannot(place: Place) -> 
             running.cancel()
             await asyncio.wait({running})
     assert [entry["log_level"] for entry in logged][:1] == ["error"]
-    assert len([entry for entry in logged if entry["log_level"] == "error"]) == 1
+    assert [entry["log_level"] for entry in logged].count("error") == 1
     assert len(await place.ledger.files()) == 1
