@@ -21,6 +21,7 @@ from ivr.queueing.connect import connect
 from ivr.queueing.listener import OfferListener
 from ivr.queueing.model import NodeId
 from ivr.queueing.queue import Queue
+from ivr.queueing.routing import routing_of
 from ivr.telephony.messages import FallbackMessages
 from ivr.telephony.metrics import Metrics
 from ivr.telephony.projection import Projection
@@ -83,7 +84,7 @@ async def _serve(settings: Settings) -> None:
     )
     try:
         async with Ledger(settings.ledger) as ledger:
-            queue = Queue(connection, plan.site, tuple(plan.topics), node=NodeId(settings.node))
+            queue = Queue(connection, plan.site, routing_of(plan).lines, node=NodeId(settings.node))
             metrics.watch(ari, queue)
             messages = FallbackMessages(ari, ledger, plan, secrets.caller_key, queue.clock)
             projector = Projector(ledger, plan.site, plan.message_due_days)

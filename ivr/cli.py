@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,6 +15,12 @@ from ivr.commands.privacy import privacy_app
 from ivr.errors import IvrError
 from ivr.plan.faults import Fault
 from ivr.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ivr.core.codes import Code
+    from ivr.core.plan import Plan
 
 app = typer.Typer(
     help="Standardiste: the telephone switchboard of a town hall, on Asterisk.",
@@ -32,6 +38,7 @@ app.add_typer(files_app, name="files")
 app.add_typer(privacy_app, name="privacy")
 app.command("explain")(explain)
 
+AgentName = Annotated[str, typer.Argument(help="Identifiant ou nom d'un agent.")]
 PlanFolder = Annotated[Path | None, typer.Argument(help="Folder of the call plan; default: IVR_PLAN.")]
 _out = Console()
 _err = Console(stderr=True)
@@ -42,7 +49,8 @@ def main() -> None:
     try:
         app()
     except IvrError as error:
-        _err.print(f"[red]error:[/red] {error}", highlight=False)
+        word = "erreur :" if getattr(error, "language", "en") == "fr" else "error:"
+        _err.print(f"[red]{word}[/red] {error}", highlight=False)
         raise SystemExit(1) from None
 
 
@@ -72,8 +80,10 @@ def check(
     made = loaded.plan
     _out.print(
         f"{made.name}: {len(made.menus)} menus, {len(made.topics)} topics, {len(made.groups)} groups, "
-        f"{len(made.agents)} agents, {len(made.prompts)} prompts: ok",
+        f"{len(made.agents)} agents, {len(made.prompts)} prompts, {len(made.outcomes)} outcomes, "
+        f"{len(made.pauses)} pauses: ok",
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -213,6 +223,99 @@ def agents_credentials(plan: PlanFolder = None) -> None:
     settings = Settings()
     secrets = Secrets.load_or_create(settings.secrets_file)
     print_credentials(_out, load_or_raise(plan or settings.plan)[0], secrets)
+
+
+@agents_app.command("list")
+def agents_list(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Pour un programme : une liste JSON.")] = False
+) -> None:
+    """Tous les agents : état, depuis quand, retour prévu, poste, équipes."""
+    import asyncio  # noqa: PLC0415
+    import json  # noqa: PLC0415
+
+    from ivr.desk import agents  # noqa: PLC0415
+    from ivr.desk.link import in_words, linked  # noqa: PLC0415
+
+    async def read() -> None:
+        async with linked(Settings()) as link:
+            found = agents.rows(link.plan, await link.dump())
+            if as_json:
+                _out.print_json(json.dumps(agents.as_json(link.plan, found), ensure_ascii=False))
+            else:
+                _out.print(agents.table(link.plan, found, link.queue.clock()), highlight=False)
+
+    with in_words():
+        asyncio.run(read())
+
+
+@agents_app.command("pause")
+def agents_pause(
+    agent: AgentName,
+    reason: Annotated[str, typer.Option(help="Raison, telle qu'en donne outcomes.yaml.")],
+    until: Annotated[str | None, typer.Option(help="Retour à cette heure : 14:00.")] = None,
+    lasting: Annotated[str | None, typer.Option("--for", help="Pour cette durée : 45m.")] = None,
+) -> None:
+    """Mettre un agent en pause ; sans --until ni --for, pour la durée habituelle de la raison."""
+    from ivr.desk import agents, words  # noqa: PLC0415
+
+    def said(plan: Plan, now: int) -> tuple[Code, str]:
+        pause = agents.pause(plan, reason, now=now, until=until, lasting=lasting)
+        return pause, f"en pause ({pause.reason.label}) jusqu'à {words.clock(now + pause.reason.length_ms)}"
+
+    _say(agent, said)
+
+
+@agents_app.command("resume")
+def agents_resume(agent: AgentName) -> None:
+    """Faire revenir un agent : il reçoit de nouveau les appels."""
+    from ivr.core.codes import Ready  # noqa: PLC0415
+
+    _say(agent, lambda _plan, _now: (Ready(), "reçoit les appels"))
+
+
+@agents_app.command("outcome")
+def agents_outcome(
+    agent: AgentName, code: Annotated[str, typer.Argument(help="Résultat, par son nom ou sa touche.")]
+) -> None:
+    """Noter le résultat du dernier appel d'un agent."""
+    from ivr.desk import agents  # noqa: PLC0415
+
+    def said(plan: Plan, _now: int) -> tuple[Code, str]:
+        outcome = agents.outcome(plan, code)
+        return outcome, f"dernier appel noté « {outcome.outcome.label} »"
+
+    _say(agent, said)
+
+
+def _say(given: str, said: Callable[[Plan, int], tuple[Code, str]]) -> None:
+    """Say something on an agent's behalf, and print what became of it."""
+    import asyncio  # noqa: PLC0415
+
+    from ivr.desk import agents  # noqa: PLC0415
+    from ivr.desk.link import in_words, linked  # noqa: PLC0415
+
+    async def tell() -> str:
+        async with linked(Settings()) as link:
+            agent = agents.agent_of(link.plan, given)
+            await link.dump()
+            code, done = said(link.plan, link.queue.clock())
+            await agents.say(link, agent, code)
+            return f"{agent.name} : {done}."
+
+    with in_words():
+        _out.print(asyncio.run(tell()), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def top(*, once: Annotated[bool, typer.Option(help="Une seule image, puis fin.")] = False) -> None:
+    """Le tableau de bord en direct : files d'attente, agents, conversations. Ctrl-C pour finir."""
+    import asyncio  # noqa: PLC0415
+    import contextlib  # noqa: PLC0415
+
+    from ivr.desk.top import top as show  # noqa: PLC0415
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(show(Settings(), _out, once=once))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,9 @@ class Settings(BaseSettings):
         ),
     ] = ""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="least level logged")] = "info"
-    wrap_ms: Annotated[int, Field(ge=0, description="rest of an agent after a talk, ms")] = 500
+    wrap_ms: Annotated[
+        int | None, Field(ge=0, description="wrap-up of an agent after a talk, ms; none: as the plan says")
+    ] = None
 
     @property
     def app(self) -> str:
@@ -89,6 +91,6 @@ def table() -> str:
     """Return every setting as a Markdown table: variable, default, meaning."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default == "" else f"`{field.default}`"
+        default = "" if field.default in ("", None) else f"`{field.default}`"
         rows.append(f"| `IVR_{name.upper()}` | {default} | {field.description} |")
     return "\n".join(rows) + "\n"

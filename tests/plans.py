@@ -89,6 +89,7 @@ def small_plan(**overrides: Any) -> Plan:
         announcements=ANNOUNCEMENTS,
         prompts=frozenset({*said, *(PromptId(name) for name in _MENU_PROMPTS)}),
         relays=frozenset({RELAY}),
+        wrap_ms=0,
     )
     return replace(plan, **overrides)
 

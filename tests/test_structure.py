@@ -24,6 +24,7 @@ ALLOWED = {
     "stack": {"core", "plan", "prompts", "provision", "settings", "log"},
     "web": {"log"},
     "commands": {"core", "plan", "provision", "queueing", "ledger", "telephony", "settings"},
+    "desk": {"core", "plan", "queueing", "settings"},
 }
 NARROW = {"ledger": {"queueing.stream"}}
 """Single modules besides: the ledger keeps the lines of the event stream, whose words are in one module of the

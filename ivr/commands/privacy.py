@@ -38,12 +38,13 @@ async def _erase(settings: Settings, number: str) -> Erased:
     from ivr.provision.secrets import Secrets  # noqa: PLC0415
     from ivr.queueing.connect import connect  # noqa: PLC0415
     from ivr.queueing.queue import Queue  # noqa: PLC0415
+    from ivr.queueing.routing import routing_of  # noqa: PLC0415
     from ivr.telephony import erasure  # noqa: PLC0415
 
     plan = plan_of(settings)
     secrets = Secrets.load_or_create(settings.secrets_file)
     redis = connect(settings.redis_url)
-    forget = forgetting(Queue(redis, plan.site, tuple(plan.topics)))
+    forget = forgetting(Queue(redis, plan.site, routing_of(plan).lines))
     try:
         async with (
             Ledger(settings.ledger) as ledger,
@@ -62,22 +63,18 @@ async def _erase(settings: Settings, number: str) -> Erased:
         await redis.aclose()
 
 
-def forgetting(queue: Queue) -> Callable[[str], Awaitable[object]] | None:
-    """What has the queue forget a caller's ref; None where it has no such command."""
+def forgetting(queue: Queue) -> Callable[[str], Awaitable[object]]:
+    """What has the queue forget a caller's ref, under whatever epoch is in force."""
     from ivr.queueing.errors import StateLost  # noqa: PLC0415 - each command imports what it needs
-
-    command: Callable[[str], Awaitable[object]] | None = getattr(queue, "forget", None)
-    if command is None:
-        return None
 
     async def forget(ref: str) -> None:
         try:
-            await command(ref)
+            await queue.forget(ref)
         except StateLost as lost:
             if lost.found is None:
                 return  # an empty site remembers nobody
             queue.epoch = lost.found
-            await command(ref)
+            await queue.forget(ref)
 
     return forget
 

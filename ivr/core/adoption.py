@@ -59,27 +59,26 @@ def adopted(turn: Turn, facts: ev.Adopted) -> None:
 
 
 def adopted_waiting(turn: Turn, phase: Waiting, facts: ev.Adopted) -> None:
-    """The place is kept; an offer in flight is settled by what became of its leg."""
-    turn.enter(phase)
-    if not facts.bridged:
+    """The place is kept; every offer in flight is settled by what became of its leg."""
+    up = tuple(replace(offer, answered=True) for offer in phase.offers if facts.leg(offer.token) == "up")
+    ringing = tuple(offer for offer in phase.offers if facts.leg(offer.token) == "ringing")
+    turn.enter(replace(phase, offers=(*up, *ringing)))
+    if facts.bridged is None:
         turn.do(fx.Hold())
     turn.timer(turn.plan.first_patience_ms)
-    if phase.offer is None:
-        turn.do(fx.JoinQueue(phase.topic, turn.relay))
-    elif facts.leg == "up":
-        turn.enter(replace(phase, offer=replace(phase.offer, answered=True)))
-        turn.do(fx.Accept(phase.offer.token))
+    turn.do(*(fx.Decline(offer.token, "failed") for offer in phase.offers if facts.leg(offer.token) == "none"))
+    if up:
+        turn.do(*(fx.Accept(offer.token) for offer in up))
         turn.timer(ANSWER_GUARD_MS)
-    elif facts.leg == "none":
-        turn.enter(replace(phase, offer=None))
-        turn.do(fx.Decline(phase.offer.token, "failed"), fx.JoinQueue(phase.topic, turn.relay))
+    elif not ringing:
+        turn.join(phase.topic, phase.since)
 
 
 def adopted_talking(turn: Turn, phase: Talking, facts: ev.Adopted) -> None:
     """A talk that goes on is left alone."""
-    if facts.bridged:
+    if facts.bridged == phase.offer.token:
         turn.timer(TALK_CHECK_MS)
-    elif facts.leg == "up":
+    elif facts.leg(phase.offer.token) == "up":
         turn.do(fx.Bridge(phase.offer.token))
         turn.timer(TALK_CHECK_MS)
     else:

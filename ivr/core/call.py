@@ -23,7 +23,6 @@ from ivr.core.state import (
     Ended,
     Informing,
     InMenu,
-    Offer,
     Parting,
     Promising,
     Recording,
@@ -47,8 +46,8 @@ def take(turn: Turn, happened: ev.Input) -> None:  # noqa: C901, PLR0912 - a tab
     if isinstance(turn.call.phase, Ended):
         return
     match happened:
-        case ev.Started():
-            started(turn)
+        case ev.Started(full):
+            started(turn, crowded=full)
         case ev.Adopted():
             adopted(turn, happened)
         case ev.Digit(key):
@@ -63,6 +62,10 @@ def take(turn: Turn, happened: ev.Input) -> None:  # noqa: C901, PLR0912 - a tab
             people.queued(turn, happened)
         case ev.QueueLost():
             people.queue_lost(turn)
+        case ev.Unstaffed():
+            people.unstaffed(turn)
+        case ev.Overflowed():
+            people.overflowed(turn)
         case ev.OfferMade():
             people.offer_made(turn, happened)
         case ev.OfferWithdrawn(token):
@@ -71,8 +74,8 @@ def take(turn: Turn, happened: ev.Input) -> None:  # noqa: C901, PLR0912 - a tab
             people.agent_answered(turn, token)
         case ev.AgentFailed(token, reason):
             people.agent_failed(turn, token, reason)
-        case ev.AgentLeft(token):
-            people.agent_left(turn, token)
+        case ev.AgentLeft(token, lost):
+            people.agent_left(turn, token, lost=lost)
         case ev.Accepted(token):
             people.accepted(turn, token)
         case ev.AcceptRefused(token):
@@ -156,8 +159,8 @@ def hung_up(turn: Turn) -> None:
     phase = turn.call.phase
     outcome: fx.Outcome = "informed" if turn.call.informed else "left"
     match phase:
-        case Waiting(offer=Offer(token=token)):
-            turn.do(fx.DropLeg(token))
+        case Waiting(offers=offers):
+            turn.drop_legs(offers)
         case Talking(offer=offer):
             turn.do(fx.DropLeg(offer.token))
             outcome = "answered"

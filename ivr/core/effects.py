@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["answered", "informed", "left", "promised"]
 PromiseKind = Literal["message", "callback"]
+RightOfWay = Literal["relay", "repeat", "transferred", "crisis"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,14 @@ class StopHold:
 
 @dataclass(frozen=True, slots=True)
 class JoinQueue:
-    """Take a place in the queue of a topic; where it is held already, ask how it stands."""
+    """Take a place in the queue of a topic; where it is held already, ask how it stands.
+
+    `since` is when the wait began; `reason` gives the right of way.
+    """
 
     topic: TopicId
-    priority: bool
+    since: int
+    reason: RightOfWay | None = None
 
 
 @dataclass(frozen=True, slots=True)

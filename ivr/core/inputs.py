@@ -18,16 +18,25 @@ AgentFailure = Literal["miss", "busy", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The caller's channel entered our application."""
+    """The caller's channel entered our application. `full`: the node holds all the calls that it may."""
+
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """A worker that did not begin this call holds it now; the fields are what Asterisk showed."""
+    """A worker that did not begin this call holds it now; the fields are what Asterisk showed.
 
-    leg: LegState
-    bridged: bool
-    recording: bool
+    `legs` is the state of each offer's leg, by token; `bridged` the token of the leg that is joined to the caller.
+    """
+
+    legs: tuple[tuple[str, LegState], ...] = ()
+    bridged: str | None = None
+    recording: bool = False
+
+    def leg(self, token: str) -> LegState:
+        """Return the state of an offer's leg."""
+        return dict(self.legs).get(token, "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,16 @@ class QueueLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Unstaffed:
+    """Nobody who could answer has been there for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overflowed:
+    """The wait is long: the caller may be asked for a message."""
+
+
+@dataclass(frozen=True, slots=True)
 class OfferMade:
     """The queue reserved an agent for this call."""
 
@@ -97,9 +116,10 @@ class AgentFailed:
 
 @dataclass(frozen=True, slots=True)
 class AgentLeft:
-    """The agent's leg ended after it was up."""
+    """The agent's leg ended after it was up. `lost`: not by the agent, whose phone is silent and gone."""
 
     token: str
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +174,8 @@ Input = (
     | TimerFired
     | Queued
     | QueueLost
+    | Unstaffed
+    | Overflowed
     | OfferMade
     | OfferWithdrawn
     | AgentAnswered

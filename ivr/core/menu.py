@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ivr.core import effects as fx
 from ivr.core.digits import KEYS, pressed
 from ivr.core.people import to_people
 from ivr.core.plan import BACK, HUMAN, REPEAT, Information, MenuId, PromptId, ToMenu, TopicId, ToTopic
-from ivr.core.state import Arriving, Informing, InMenu
+from ivr.core.promises import full, leave_for_message
+from ivr.core.state import Arriving, Informing, InMenu, Waiting
 from ivr.core.turn import PROMPT_GUARD_MS
 
 if TYPE_CHECKING:
@@ -65,13 +66,18 @@ def meaning(plan: Plan, menu: Menu, key: str) -> Meaning:
             return NotAnOption()
 
 
-def started(turn: Turn) -> None:
-    """A new call: answer and greet; a relay service goes straight to people."""
+LEAVE_MESSAGE: Final = "2"
+
+
+def started(turn: Turn, *, crowded: bool = False) -> None:
+    """A new call: answer and greet; a relay service goes straight to people. `crowded`: no line is free."""
     if not isinstance(turn.call.phase, Arriving):
         return
     turn.do(fx.Answer())
     if turn.relay:
         to_people(turn, turn.plan.general)
+    elif crowded:
+        full(turn)
     else:
         menu = turn.plan.menus[turn.plan.root]
         serial = turn.play(turn.plan.announcements.greeting, menu.prompt)
@@ -80,11 +86,15 @@ def started(turn: Turn) -> None:
 
 
 def digit(turn: Turn, key: str) -> None:
-    """A key, whatever plays: in a menu or an answer it acts at once, elsewhere it is only kept."""
+    """A key, whatever plays: in a menu, an answer or an invitation it acts at once, elsewhere it is only kept."""
     if key not in KEYS:
         return
     turn.call = replace(turn.call, keys=pressed(turn.call.keys, key))
     phase = turn.call.phase
+    if isinstance(phase, Waiting) and phase.invited and key == LEAVE_MESSAGE:
+        if not any(offer.answered for offer in phase.offers):
+            leave_for_message(turn, phase, turn.plan.announcements.leave_message)
+        return
     if not isinstance(phase, InMenu | Informing):
         return
     menu = turn.plan.menus[phase.menu]

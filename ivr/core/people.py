@@ -25,7 +25,7 @@ def to_people(turn: Turn, topic: TopicId, *sentence: PromptId) -> None:
     """Queue the call at once; the sentence, if any, plays meanwhile."""
     play = turn.play(*sentence) if sentence else 0
     turn.enter(Waiting(topic, topic, turn.env.now, play=play))
-    turn.do(fx.JoinQueue(topic, turn.relay))
+    turn.join(topic, turn.env.now)
     turn.timer(turn.plan.first_patience_ms)
 
 
@@ -34,7 +34,7 @@ def queued(turn: Turn, reply: ev.Queued) -> None:
     phase = turn.call.phase
     if not isinstance(phase, Waiting):
         return
-    if not reply.staffed and phase.offer is None:
+    if not reply.staffed and not phase.offers:
         nobody(turn, phase)
         return
     if phase.queued:
@@ -44,27 +44,42 @@ def queued(turn: Turn, reply: ev.Queued) -> None:
     turn.enter(replace(phase, queued=True))
 
 
+def unstaffed(turn: Turn) -> None:
+    """Nobody is left of those who could answer."""
+    phase = turn.call.phase
+    if isinstance(phase, Waiting) and not phase.offers:
+        nobody(turn, phase)
+
+
 def nobody(turn: Turn, phase: Waiting) -> None:
     """Nobody of the topic is there: the general desk, then a message with an owner."""
     if phase.topic != turn.plan.general:
         turn.enter(replace(phase, topic=turn.plan.general, queued=False))
-        turn.do(fx.JoinQueue(turn.plan.general, turn.relay))
+        turn.join(turn.plan.general, phase.since)
     else:
         apologise(turn, phase)
 
 
+def overflowed(turn: Turn) -> None:
+    """The wait is long: say so, and that the key 2 leaves a message; the place is kept."""
+    phase = turn.call.phase
+    if isinstance(phase, Waiting) and not phase.offers and not phase.invited:
+        turn.hush()
+        turn.enter(replace(phase, invited=True, play=turn.play(turn.plan.announcements.overflow)))
+
+
 def waited(turn: Turn, phase: Waiting) -> None:
     """Tell the caller that the line lives, and ask the queue how it stands."""
-    if phase.offer is not None and phase.offer.answered:
+    if any(offer.answered for offer in phase.offers):
         requeue(turn, phase)
         return
-    if turn.env.now - phase.since >= turn.plan.max_wait_ms and phase.offer is None:
+    if turn.env.now - phase.since >= turn.plan.max_wait_ms and not phase.offers:
         apologise(turn, phase)
         return
     if not phase.play:
         phase = replace(phase, play=turn.play(turn.plan.announcements.patience))
     turn.enter(phase)
-    turn.do(fx.JoinQueue(phase.topic, turn.relay))
+    turn.join(phase.topic, phase.since)
     turn.timer(turn.plan.patience_every_ms)
 
 
@@ -81,68 +96,85 @@ def offer_made(turn: Turn, made: ev.OfferMade) -> None:
     if not isinstance(phase, Waiting):
         turn.do(fx.Decline(made.token, "failed"))
         return
-    if phase.offer is not None:
-        if phase.offer.token != made.token:
-            turn.do(fx.DropLeg(phase.offer.token))
-        else:
-            return
-    turn.enter(replace(phase, offer=Offer(made.token, made.agent)))
+    if offered(phase, made.token):
+        return
+    others = phase.offers
+    if turn.plan.topics[phase.topic].strategy != "ring-many":  # the news of the other's end were lost
+        turn.drop_legs(others)
+        others = ()
+    turn.enter(replace(phase, offers=(*others, Offer(made.token, made.agent))))
     turn.do(fx.DialAgent(made.token, made.agent))
 
 
-def offered(turn: Turn, token: str) -> Waiting | None:
-    """Return the present wait if that offer is its own."""
-    phase = turn.call.phase
-    if isinstance(phase, Waiting) and phase.offer is not None and phase.offer.token == token:
-        return phase
-    return None
+def offered(phase: Waiting, token: str) -> Offer | None:
+    """Return the offer of that token, if its phone rings for the call."""
+    return next((offer for offer in phase.offers if offer.token == token), None)
+
+
+def without(phase: Waiting, token: str) -> Waiting:
+    """Return the wait without that offer."""
+    return replace(phase, offers=tuple(offer for offer in phase.offers if offer.token != token))
 
 
 def offer_withdrawn(turn: Turn, token: str) -> None:
     """The agent is no longer reserved; the place is kept."""
-    if phase := offered(turn, token):
+    phase = turn.call.phase
+    if isinstance(phase, Waiting) and offered(phase, token):
         turn.do(fx.DropLeg(token))
-        turn.enter(replace(phase, offer=None))
+        turn.enter(without(phase, token))
 
 
 def agent_answered(turn: Turn, token: str) -> None:
     """The leg is up: ask the queue whether the offer still holds."""
-    phase = offered(turn, token)
-    if phase is None or phase.offer is None:
-        if not (isinstance(turn.call.phase, Talking) and turn.call.phase.offer.token == token):
+    phase = turn.call.phase
+    offer = offered(phase, token) if isinstance(phase, Waiting) else None
+    if not isinstance(phase, Waiting) or offer is None:
+        if not (isinstance(phase, Talking) and phase.offer.token == token):
             turn.do(fx.DropLeg(token))
         return
-    if phase.offer.answered:
+    if offer.answered:
         return
-    turn.enter(replace(phase, offer=replace(phase.offer, answered=True)))
+    answered = replace(offer, answered=True)
+    turn.enter(replace(phase, offers=tuple(answered if each is offer else each for each in phase.offers)))
     turn.do(fx.Accept(token))
     turn.timer(ANSWER_GUARD_MS)
 
 
 def agent_failed(turn: Turn, token: str, reason: ev.AgentFailure) -> None:
     """The agent did not take the call: the queue offers the next one."""
-    if phase := offered(turn, token):
-        turn.enter(replace(phase, offer=None))
+    phase = turn.call.phase
+    if isinstance(phase, Waiting) and offered(phase, token):
+        turn.enter(without(phase, token))
         turn.do(fx.Decline(token, reason))
 
 
 def accepted(turn: Turn, token: str) -> None:
-    """Both are there: nothing plays any more, join them."""
-    phase = offered(turn, token)
-    if phase is None or phase.offer is None:
+    """Both are there: nothing plays and no other phone rings any more, join them."""
+    phase = turn.call.phase
+    offer = offered(phase, token) if isinstance(phase, Waiting) else None
+    if not isinstance(phase, Waiting) or offer is None:
         return
+    turn.drop_legs(phase.offers, but=token)
     if phase.play:
         turn.do(fx.StopPlay(phase.play))
     else:
         turn.do(fx.StopHold())
     turn.do(fx.Bridge(token))
-    turn.enter(Talking(phase.topic, phase.offer, turn.env.now))
+    turn.enter(Talking(phase.topic, offer, turn.env.now))
     turn.timer(TALK_CHECK_MS)
 
 
 def accept_refused(turn: Turn, token: str) -> None:
-    """The offer was over when the agent answered."""
-    if phase := offered(turn, token):
+    """The offer was over when the agent answered; other phones may ring on."""
+    phase = turn.call.phase
+    if not isinstance(phase, Waiting) or not offered(phase, token):
+        return
+    rest = without(phase, token)
+    if rest.offers:
+        turn.do(fx.DropLeg(token))
+        turn.enter(rest)
+        turn.timer(turn.plan.first_patience_ms)
+    else:
         requeue(turn, phase)
 
 
@@ -153,30 +185,32 @@ def bridge_failed(turn: Turn, token: str) -> None:
         requeue(turn, phase)
 
 
-def agent_left(turn: Turn, token: str) -> None:
-    """The agent hung up: the talk is over, unless it never began."""
-    if phase := offered(turn, token):
-        requeue(turn, phase)
-        return
-    phase_now = turn.call.phase
-    if not (isinstance(phase_now, Talking) and phase_now.offer.token == token):
-        return
-    if turn.env.now - phase_now.since < FALSE_START_MS:
-        requeue(turn, phase_now)
-    else:
-        turn.do(fx.DropLeg(token), fx.Release(token))
-        part(turn, "answered")
+def agent_left(turn: Turn, token: str, *, lost: bool) -> None:
+    """The agent hung up: the talk is over, unless it never began; a phone that died has ended no talk."""
+    phase = turn.call.phase
+    if isinstance(phase, Waiting):
+        if offered(phase, token):
+            requeue(turn, phase)
+    elif isinstance(phase, Talking) and phase.offer.token == token:
+        if lost or turn.env.now - phase.since < FALSE_START_MS:
+            requeue(turn, phase)
+        else:
+            turn.do(fx.DropLeg(token), fx.Release(token))
+            part(turn, "answered")
 
 
 def requeue(turn: Turn, phase: Waiting | Talking) -> None:
     """The agent is lost to this call: the caller waits on, at the place of the first arrival."""
-    since = phase.since if isinstance(phase, Waiting) else turn.env.now
-    play = phase.play if isinstance(phase, Waiting) else 0
-    if phase.offer is not None:
-        turn.do(fx.DropLeg(phase.offer.token), fx.Release(phase.offer.token))
-    asked = phase.asked if isinstance(phase, Waiting) else phase.topic
-    turn.enter(Waiting(phase.topic, asked, since, queued=True, play=play))
-    if not play:
+    if isinstance(phase, Talking):
+        turn.drop_legs((phase.offer,))
+        turn.do(fx.Release(phase.offer.token))
+        again = Waiting(phase.topic, phase.topic, turn.env.now)
+    else:
+        turn.drop_legs(phase.offers)
+        turn.do(fx.Release(phase.offers[0].token))
+        again = replace(phase, offers=())
+    turn.enter(again)
+    if not again.play:
         turn.do(fx.Hold())
-    turn.do(fx.JoinQueue(phase.topic, turn.relay))
+    turn.join(again.topic, again.since)
     turn.timer(turn.plan.first_patience_ms)

@@ -11,7 +11,7 @@ from ivr.core.state import Apologising, Parting, Promising, Recording, Waiting
 from ivr.core.turn import PROMPT_GUARD_MS
 
 if TYPE_CHECKING:
-    from ivr.core.plan import TopicId
+    from ivr.core.plan import PromptId, TopicId
     from ivr.core.turn import Turn
 
 PROMISE_GUARD_MS: Final = 10_000
@@ -23,14 +23,27 @@ LEAST_MESSAGE_MS: Final = 1_000
 
 def apologise(turn: Turn, phase: Waiting) -> None:
     """Nobody can answer: say so and ask for a message; the place in line is given up."""
-    turn.hush()
-    if phase.offer is not None:
-        turn.do(fx.DropLeg(phase.offer.token))
     said = turn.plan.announcements
-    play = turn.play(said.unstaffed, said.leave_message, BEEP)
-    turn.enter(Apologising(phase.asked, play))
+    leave_for_message(turn, phase, said.unstaffed, said.leave_message)
+
+
+def leave_for_message(turn: Turn, phase: Waiting, *sentences: PromptId) -> None:
+    """Out of the line, and to the message after these sentences."""
+    turn.hush()
+    turn.drop_legs(phase.offers)
+    turn.enter(Apologising(phase.asked, turn.play(*sentences, BEEP)))
     turn.do(fx.LeaveQueue())
     turn.timer(PROMPT_GUARD_MS)
+
+
+def full(turn: Turn) -> None:
+    """No line is free: one sentence and a promise, never busy. A number is called back; without one, a message."""
+    said, general = turn.plan.announcements, turn.plan.general
+    if turn.call.caller.number is not None:
+        promise(turn, Promising(general, message=False, recording=0, full=True))
+    else:
+        turn.enter(Apologising(general, turn.play(said.full_message, BEEP)))
+        turn.timer(PROMPT_GUARD_MS)
 
 
 def record(turn: Turn, topic: TopicId) -> None:
@@ -57,9 +70,11 @@ def promise(turn: Turn, phase: Promising) -> None:
 
 def promised(turn: Turn) -> None:
     """The promise is in the ledger: tell the caller."""
-    if isinstance(turn.call.phase, Promising):
+    phase = turn.call.phase
+    if isinstance(phase, Promising):
         said = turn.plan.announcements
-        turn.enter(Parting("promised", turn.play(said.message_kept, said.goodbye)))
+        sentences = (said.full_callback,) if phase.full else (said.message_kept, said.goodbye)
+        turn.enter(Parting("promised", turn.play(*sentences)))
         turn.timer(PROMPT_GUARD_MS)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ivr.core.effects import Outcome
     from ivr.core.plan import AgentId, MenuId, TopicId
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 ADOPTION_STRIDE: Final = 1_000
 """Serials skipped at an adoption: a snapshot is at most that many serials old."""
 
@@ -60,8 +60,9 @@ class Waiting:
     """The caller waits for people.
 
     `topic` is the queue that holds them, `asked` what they came for, which owns the promise if
-    nobody can answer. `queued` once the queue said so; `play` is the sentence that is heard,
-    0: hold music.
+    nobody can answer. `since` is the one clock of the wait, whatever the queue. `queued` once the
+    queue said so; `play` is the sentence that is heard, 0: hold music. `offers`: the phones that
+    ring. `invited`: the key 2 leaves a message.
     """
 
     topic: TopicId
@@ -69,7 +70,8 @@ class Waiting:
     since: int
     queued: bool = False
     play: int = 0
-    offer: Offer | None = None
+    offers: tuple[Offer, ...] = ()
+    invited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +102,12 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Promising:
-    """The promise is on its way to the ledger."""
+    """The promise is on its way to the ledger; `full`: of a caller whom no line was free for."""
 
     topic: TopicId
     message: bool
     recording: int
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,7 @@ def durable(call: Call) -> Call | None:
         case Informing():
             phase = InMenu(phase.menu)
         case Waiting():
-            phase = replace(phase, play=0, queued=False, offer=None)
+            phase = replace(phase, play=0, queued=False, offers=())
         case Talking():
             return None
         case Apologising() | Parting():
@@ -192,16 +195,21 @@ def encode(call: Call) -> str:
 
 
 def decode(snapshot: str) -> Call:
-    """Return the call of a snapshot; raises ValueError for one that no version wrote."""
+    """Return the call of a snapshot, of this version or the one before; ValueError for one that neither wrote."""
     try:
         fields = json.loads(snapshot)
-        if fields.pop("schema") != SCHEMA:
-            msg = "snapshot of an unknown schema"
-            raise ValueError(msg)
+        schema = fields.pop("schema")
         phase = fields.pop("phase")
         kind = _PHASES[phase.pop("kind")]
+        if schema == SCHEMA - 1 and kind is Waiting:
+            phase.pop("offer")  # the queue's own record tells who rings
+        elif schema not in (SCHEMA, SCHEMA - 1):
+            msg = "snapshot of an unknown schema"
+            raise ValueError(msg)
         if phase.get("offer"):
             phase["offer"] = Offer(**phase["offer"])
+        if "offers" in phase:
+            phase["offers"] = tuple(Offer(**offer) for offer in phase["offers"])
         caller = Caller(**fields.pop("caller"))
         return Call(caller=caller, phase=kind(**phase), **fields)
     except (KeyError, TypeError, AttributeError) as error:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from ivr.core import effects as fx
 
 if TYPE_CHECKING:
-    from ivr.core.plan import Plan, PromptId
-    from ivr.core.state import Call, Phase
+    from ivr.core.plan import Plan, PromptId, TopicId
+    from ivr.core.state import Call, Offer, Phase
 
 PROMPT_GUARD_MS: Final = 120_000
 """No prompt lasts longer: after it a lost PromptDone is presumed."""
@@ -68,3 +68,11 @@ class Turn:
     def relay(self) -> bool:
         """Whether a relay service for deaf callers speaks."""
         return self.call.caller.klass == "relay"
+
+    def join(self, topic: TopicId, since: int) -> None:
+        """Take or keep a place in line; a relay call has the right of way."""
+        self.do(fx.JoinQueue(topic, since, "relay" if self.relay else None))
+
+    def drop_legs(self, offers: tuple[Offer, ...], *, but: str = "") -> None:
+        """Let every phone that rings for the call be silent, except one."""
+        self.do(*(fx.DropLeg(offer.token) for offer in offers if offer.token != but))

@@ -38,6 +38,8 @@ GROUP: Final = "etat-civil"
 _NAME: Final = "guichet-{:03d}"
 _SETTLE_S: Final = 15.0
 _RTP_PORTS_PER_CALL: Final = 4
+_MAX_CALLS: Final = re.compile(r"^max_calls:.*\n", re.MULTILINE)
+_MANY: Final = 2_000
 _COUNTS: Final = re.compile(r"\bC:(\d+), A:(\d+)")
 
 
@@ -46,8 +48,10 @@ class LoadFailed(IvrError):
 
 
 def crowded(plan_dir: Path, agents: int, out: Path) -> Plan:
-    """Write a copy of a plan with so many more agents in the crowd's group; return it."""
+    """Write a copy of a plan with so many more agents in the crowd's group, and no bound of calls; return it."""
     shutil.copytree(plan_dir, out)
+    site = (out / "site.yaml").read_text(encoding="utf-8")
+    (out / "site.yaml").write_text(_MAX_CALLS.sub("", site) + f"\nmax_calls: {_MANY}\n", encoding="utf-8")
     lines = [f"  {name}: {{name: {name}, groups: [{GROUP}]}}\n" for name in names(agents)]
     with (out / "agents.yaml").open("a", encoding="utf-8") as file:
         file.write("\n" + "".join(lines))
@@ -63,7 +67,15 @@ class Crowd(House):
     """A house whose `agents_n` SIPp agents are registered, answer and hang up by themselves."""
 
     def __init__(
-        self, plan_dir: Path, prompts_dir: Path, scratch: Path, *, agents: int, talk_ms: int, answer_ms: int = 300
+        self,
+        plan_dir: Path,
+        prompts_dir: Path,
+        scratch: Path,
+        *,
+        agents: int,
+        talk_ms: int,
+        answer_ms: int = 300,
+        rtp_ports: int | None = None,
     ) -> None:
         folder = scratch / "plan"
         plan = crowded(plan_dir, agents, folder)
@@ -71,13 +83,15 @@ class Crowd(House):
         self._agents_n = agents
         self._talk_ms = talk_ms
         self._answer_ms = answer_ms
+        self._rtp_ports = rtp_ports
         self.bench = Bench()
 
     def _with_bench(self, config: StackConfig) -> StackConfig:
         def adjust(options: RenderOptions) -> RenderOptions:
             return replace(options, bench=self.bench)
 
-        return replace(config, adjust=adjust, amend=self._only_the_crowd)
+        ports = self._rtp_ports or config.rtp_ports
+        return replace(config, adjust=adjust, amend=self._only_the_crowd, rtp_ports=ports)
 
     def _only_the_crowd(self, etc: Path) -> None:
         """Leave out of app_queue's queue who is not there: it would be asked in vain at each call."""
@@ -169,7 +183,7 @@ class Crowd(House):
     async def left_behind(self) -> Mapping[str, int]:
         """Return how much is there of everything that a call makes; all 0 when nobody calls."""
         held = await self.state()
-        deadlines = [name for name in held.deadlines if not name.startswith("lease")]
+        deadlines = [name for name in held.deadlines if not name.startswith(("lease", "known:"))]
         return {
             "channels": len(await self.channels()),
             "bridges": len(await self.bridges()),

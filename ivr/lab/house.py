@@ -15,6 +15,7 @@ from ivr.core.plan import AgentId
 from ivr.lab.phones import Phone, PhoneBank, PhoneCall
 from ivr.queueing.model import Dump, Epoch, NodeId
 from ivr.queueing.queue import Queue
+from ivr.queueing.routing import routing_of
 from ivr.stack.stack import Stack, StackConfig
 from ivr.stack.worker import WorkerProcess
 
@@ -45,7 +46,7 @@ class House:
         self.plan = plan
         self._shape = shape
         self.prompts_dir = prompts_dir
-        self._env = {"IVR_PLAN": str(plan_dir.absolute()), "IVR_LOG_LEVEL": "info", **(env or {})}
+        self._env = {"IVR_PLAN": str(plan_dir.absolute()), "IVR_LOG_LEVEL": "info", "IVR_WRAP_MS": "500", **(env or {})}
         self._exit = contextlib.AsyncExitStack()
         self.agents: dict[str, Phone] = {}
 
@@ -57,7 +58,7 @@ class House:
             self.desks = await opening.enter_async_context(PhoneBank(DESKS))
             self._redis = redis.asyncio.from_url(self.stack.redis_url)
             opening.push_async_callback(self._redis.aclose)
-            self.queue = Queue(self._redis, self.plan.site, tuple(self.plan.topics), node=NodeId("observer"))
+            self.queue = Queue(self._redis, self.plan.site, routing_of(self.plan).lines, node=NodeId("observer"))
             self.env = {**self.stack.env(), **self._env}
             self.worker = WorkerProcess(self.env, self.stack.logs / "worker.log")
             opening.push_async_callback(self.worker.stop)

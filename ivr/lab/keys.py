@@ -44,8 +44,12 @@ class _Capture:
         return b"".join(self._parts)
 
 
-def capture(keys: str, *, before_ms: int, total_ms: int, press_ms: int = 100, gap_ms: int = 120) -> bytes:
+def capture(
+    keys: str, *, before_ms: int, total_ms: int, press_ms: int = 100, gap_ms: int = 120, quiet_ms: int = _PACKET_MS
+) -> bytes:
     """A pcap file: silence for `before_ms`, each key pressed for `press_ms`, silence up to `total_ms`.
+
+    After the keys a packet is sent every `quiet_ms`, as by a phone that sends little while nobody speaks.
 
     The end packet of a key is sent three times at once, as RFC 4733 (2.5.1.4) has it.
     """
@@ -59,14 +63,14 @@ def capture(keys: str, *, before_ms: int, total_ms: int, press_ms: int = 100, ga
         for _ in range(_ENDS):
             out.add(first + press_ms, first, EVENT_TYPE, _event(key, press_ms, end=True))
         now = _silence(out, first + press_ms + _PACKET_MS, first + press_ms + gap_ms)
-    _silence(out, now, total_ms)
+    _silence(out, now, total_ms, quiet_ms)
     return out.bytes()
 
 
-def _silence(out: _Capture, from_ms: int, to_ms: int) -> int:
+def _silence(out: _Capture, from_ms: int, to_ms: int, every_ms: int = _PACKET_MS) -> int:
     while from_ms < to_ms:
         out.add(from_ms, from_ms, ALAW_TYPE, _SILENCE)
-        from_ms += _PACKET_MS
+        from_ms += every_ms
     return from_ms
 
 

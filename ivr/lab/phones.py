@@ -140,6 +140,8 @@ class PhoneCall:
             case "ringing" | "progress":
                 self.ringing.fire(event["at"])
             case "established":
+                if not self.ringing.happened:  # answered at once, or the news of its ringing came too early
+                    self.ringing.fire(event["at"])
                 self.established.fire(event["at"])
             case "closed":
                 self.end(event["at"], event.get("text") or "")

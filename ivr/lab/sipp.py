@@ -44,6 +44,7 @@ _MOST_CALLS: Final = (_RTP_PORTS[1] - _RTP_PORTS[0]) // 4
 _LONGEST_MS: Final = 120_000
 _TAIL_BYTES: Final = 2_000
 _END_S: Final = 10.0
+_LOG: Final = "phones.log"
 _HEADING: Final = "The following events occurred:"
 
 
@@ -90,7 +91,8 @@ class Quantiles:
 class Report:
     """What one SIPp did. `response_ms`: INVITE to 200 (callers), 200 to ACK (agents), REGISTER to 200.
 
-    `cpu_s` is SIPp's own use of the processor (with some milliseconds of its start).
+    `cpu_s` is SIPp's own use of the processor (with some milliseconds of its start), `begun_s` how long it took to
+    begin all calls, to a second.
     """
 
     calls: int
@@ -102,6 +104,7 @@ class Report:
     response_ms: Quantiles
     cpu_s: float
     wall_s: float
+    begun_s: float
     status: int
     errors: str
 
@@ -111,7 +114,7 @@ class Callers:
     """Residents who call `number`, listen `before_ms` after the answer, press `keys`, and wait.
 
     They wait `patience_ms` after that for the switchboard to hang up, then hang up themselves. `at_once` bounds
-    how many calls there are at a time.
+    how many calls there are at a time. Once the keys are pressed they send a packet every `quiet_ms`.
     """
 
     number: str
@@ -122,6 +125,7 @@ class Callers:
     before_ms: int = 1_000
     patience_ms: int = 30_000
     at_once: int = 2_000
+    quiet_ms: int = 20
     bind: str = "127.0.0.2"
     numbers: Sequence[str] = field(default_factory=lambda: [f"063998{n:04d}" for n in range(10_000)])
 
@@ -163,6 +167,11 @@ class Sipp:
         await self._ended()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
+    def log(self) -> list[str]:
+        """What its phones noted so far: `ring`, `talk` or `free`, the phone's SIP address, milliseconds."""
+        path = self._folder / _LOG
+        return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+
     async def done(self) -> Report:
         """What it did, once it has ended by itself."""
         return await self._ended()
@@ -197,7 +206,9 @@ async def start_callers(root: Jail, spec: Callers) -> Sipp:
     if spec.calls > _MOST_CALLS:
         raise SippError(f"one SIPp makes at most {_MOST_CALLS} calls here, not {spec.calls}")
     total_ms = min(spec.before_ms + spec.patience_ms, _LONGEST_MS)
-    (folder / "caller.pcap").write_bytes(capture(spec.keys, before_ms=spec.before_ms, total_ms=total_ms))
+    (folder / "caller.pcap").write_bytes(
+        capture(spec.keys, before_ms=spec.before_ms, total_ms=total_ms, quiet_ms=spec.quiet_ms)
+    )
     _table(folder, [(number,) for number in spec.numbers])
     values = {
         "NUMBER": spec.number,
@@ -222,6 +233,7 @@ async def start_agents(root: Jail, spec: Agents) -> Sipp:
         raise SippError(f"{report.failed} of {len(spec.credentials)} agents could not register: {report.errors}")
     values = {"ANSWER_MS": spec.answer_ms, "TALK_MS": spec.talk_ms}
     options = [] if spec.calls is None else ["-m", str(spec.calls)]
+    options += ["-trace_logs", "-log_file", _LOG]
     return _start(root, _scratch(), "agent", values, spec.bind, port, spec.registrar, options)
 
 
@@ -279,7 +291,8 @@ def _read(folder: Path, cpu_s: float, wall_s: float, status: int) -> Report:
     said = "\n".join((errors, _tail(folder / "screen")))
     try:
         with (folder / "stat.csv").open(encoding="utf-8", newline="") as file:
-            last = list(csv.DictReader(file, delimiter=";"))[-1]
+            rows = list(csv.DictReader(file, delimiter=";"))
+            last = rows[-1]
     except (OSError, IndexError):
         raise SippError(f"SIPp ended with {status} before it did anything: {said}") from None
 
@@ -296,9 +309,18 @@ def _read(folder: Path, cpu_s: float, wall_s: float, status: int) -> Report:
         response_ms=Quantiles.of(_response_times(folder)),
         cpu_s=cpu_s,
         wall_s=wall_s,
+        begun_s=_begun_s(rows),
         status=status,
         errors=errors or ("" if total("SuccessfulCall") else said),
     )
+
+
+def _begun_s(rows: Sequence[Mapping[str, str]]) -> float:
+    """From the start to the first second at whose end every call had begun."""
+    created = rows[-1].get("TotalCallCreated")
+    first = next(row for row in rows if row.get("TotalCallCreated") == created)
+    began, done = (float((first.get(name) or "0").split()[-1]) for name in ("StartTime", "CurrentTime"))
+    return round(done - began, 1)
 
 
 def _worth_saying(errors: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ivr.queueing.stream import Line
 
 KEY: Final = "key"
-"""The kind of a trail's step that is a key pressed."""
+"""The kind of a trail's step that is a key pressed; its detail is the key, a space and the menu, if in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _told(call: CallRow, line: Line) -> CallRow:
                 call, topic=words.get("topic", call.topic), caller_ref=words.get("caller", "") or call.caller_ref
             )
         case "trail":
-            pressed = "".join(str(step[2]) for step in steps(words.get("trail", "")) if step[1] == KEY)
+            pressed = "".join(step[2].partition(" ")[0] for step in steps(words.get("trail", "")) if step[1] == KEY)
             return replace(call, keys=call.keys + pressed)
         case "accepted":
             first = call.answered_ms is None

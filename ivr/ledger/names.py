@@ -45,7 +45,8 @@ STATES: Final = {
 PRIORITIES: Final = {
     "relay": "appel par le service de relais pour personnes sourdes",
     "repeat": "déjà deux appels sans réponse en un jour",
-    "priority": "priorité",
+    "transferred": "déjà en ligne avec un agent, qui l'a transféré",
+    "crisis": "consigne de crise",
 }
 RULES: Final = {
     "longest-idle": "libre depuis le plus longtemps",
@@ -66,8 +67,22 @@ MISSES: Final = {
     "gone": "le téléphone de {} s'est déconnecté",
     "failed": "le téléphone de {} n'a pas pu sonner",
     "paused": "{} s'est mis en pause",
-    "moved": "l'appelant a changé de file avant que {} ne décroche",
+    "taken": "un collègue répond avant {}",
+    "moved": "l'appelant change de file avant que {} ne décroche",
+    "left": "l'appelant raccroche avant que {} ne décroche",
+    "told": "la file est close avant que {} ne décroche",
     "restored": "l'appel de {} a été remis en ordre après une panne",
+}
+
+KEEPS_PLACE: Final = frozenset({"miss", "expired", "busy", "gone", "failed", "paused"})
+"""Reasons of a miss after which the caller is the next to be offered."""
+LEAVES: Final = {
+    "told": "il sait que personne ne peut répondre",
+    "left": "il raccroche",
+    "promised": "une réponse lui est promise",
+    "informed": "il a entendu sa réponse",
+    "handed": "le secours le prend",
+    "restored": "il est déjà en conversation",
 }
 
 

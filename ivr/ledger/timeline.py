@@ -100,9 +100,11 @@ class _Teller:
             if kind == "menu":
                 self._menu, text = detail, f"Entend le menu « {detail} »."
             elif kind == KEY:
+                key, _, menu = detail.partition(" ")
+                self._menu = menu or self._menu
                 where = f" (menu « {self._menu} »)" if self._menu else ""
-                to = self._names.option(self._menu, detail)
-                text = f"Touche {detail}{where}{f' : {to}' if to else ''}."
+                to = self._names.option(self._menu, key)
+                text = f"Touche {key}{where}{f' : {to}' if to else ''}."
             yield Moment(at, text or _STEPS.get(kind, "{1} : {0}").format(detail, kind))
 
 
@@ -128,7 +130,8 @@ def _sentence(line: Line, who: str, names: Names) -> str:
             return f"Appel reçu (nœud {words.get('node', '?')})."
         case "withdrawn":
             missed = fr.MISSES.get(reason, f"la proposition à {{}} est retirée ({reason or 'sans motif'})").format(who)
-            return f"{missed[0].upper()}{missed[1:]} ; l'appelant garde sa place."
+            place = " ; l'appelant garde sa place" if reason in fr.KEEPS_PLACE else ""
+            return f"{missed[0].upper()}{missed[1:]}{place}."
         case "accepted":
             return f"{who} répond, après {fr.length(number(words.get('wait'), 0))} d'attente."
         case "released":
@@ -136,7 +139,7 @@ def _sentence(line: Line, who: str, names: Names) -> str:
         case "restored":
             return f"Réparation : la conversation avec {who} est retrouvée après une panne, sans être coupée."
         case "left":
-            return f"Quitte la file d'attente{f' ({reason})' if reason else ''}."
+            return f"Quitte la file d'attente{f' : {fr.LEAVES.get(reason, reason)}' if reason else ''}."
         case "overflow":
             why = fr.OVERFLOWS.get(words.get("why", ""), words.get("why", ""))
             return f"Un message avec rappel lui est proposé ({why})."

@@ -13,6 +13,7 @@ from ivr.plan.compile import leading_to, parents, spoken
 from ivr.plan.draft import RECORDED
 from ivr.plan.faults import Severity, fault, warning
 from ivr.plan.fields import is_premium, slug_of
+from ivr.plan.people import codes, references, widenings
 from ivr.plan.shape import hints
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def _references(draft: Draft) -> Iterator[tuple[str, str, Place]]:
         for name, groups in entries:
             for index, group in enumerate(groups):
                 yield "groups.yaml", group, source.value((section, name, "groups", index))
+    yield from references(draft)
 
 
 _OPTION_FILES: Final = {"topic": "topics.yaml", "menu": "menu.yaml", "information": "prompts.yaml"}
@@ -254,7 +256,12 @@ def people(draft: Draft) -> Iterator[Fault]:
             if name not in staffed:
                 yield fault("group-without-agents", draft.sources["groups.yaml"].key(("groups", name)), group=name)
     if draft.groups is not None and draft.topics is not None and "topics.yaml" in whole:
-        used = {group for topic in draft.topics.topics.values() for group in topic.groups}
+        used = {
+            group
+            for topic in draft.topics.topics.values()
+            for groups in (topic.groups, *(step.groups or () for step in topic.widen))
+            for group in groups
+        }
         for name in draft.groups.groups:
             if name not in used:
                 place = draft.sources["groups.yaml"].key(("groups", name))
@@ -275,7 +282,8 @@ def prompts(draft: Draft) -> Iterator[Fault]:
         return
     source, language = draft.sources["prompts.yaml"], draft.site.language
     used = {value for file, value, _ in _references(draft) if file == "prompts.yaml"}
-    all_known = {"menu.yaml", "site.yaml"} <= draft.whole and _trusted(draft, "prompts.yaml")
+    naming = {"menu.yaml", "site.yaml", "outcomes.yaml"} & {*draft.sources, "menu.yaml", "site.yaml"}
+    all_known = naming <= draft.whole and _trusted(draft, "prompts.yaml")
     for name, entry in draft.prompts.prompts.items():
         at = source.key(("prompts", name))
         if entry.text is not None and getattr(entry, language) is not None:
@@ -310,6 +318,8 @@ RULES: Final[tuple[Callable[[Draft], Iterable[Fault]], ...]] = (
     people,
     prompts,
     comments,
+    widenings,
+    codes,
 )
 
 

@@ -7,8 +7,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ivr.core.plan import (
+    EVERYONE,
     Agent,
     AgentId,
+    AgentSentences,
     Announcements,
     Group,
     GroupId,
@@ -16,6 +18,9 @@ from ivr.core.plan import (
     Menu,
     MenuId,
     Option,
+    OutcomeCode,
+    Overflow,
+    PauseReason,
     Plan,
     PromptId,
     SiteId,
@@ -23,6 +28,7 @@ from ivr.core.plan import (
     Topic,
     TopicId,
     ToTopic,
+    Widening,
 )
 from ivr.plan.fields import DAY_MS
 
@@ -30,21 +36,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ivr.plan.draft import Draft
-    from ivr.plan.models import MenuFile, OptionEntry, PromptEntry
+    from ivr.plan.models import MenuFile, OptionEntry, PromptEntry, TopicEntry
 
 VERSION_LENGTH = 16
+RING_AT_ONCE = 3
 
 
 def compile_plan(draft: Draft) -> Plan:
     """Return the plan of a draft in which `ivr.plan.check` found no error."""
     site, menu, topics = draft.site, draft.menu, draft.topics
-    groups, agents, prompts = draft.groups, draft.agents, draft.prompts
+    groups, agents, prompts, outcomes = draft.groups, draft.agents, draft.prompts, draft.outcomes
     assert site is not None  # noqa: S101 - the caller's promise: no error was found
     assert menu is not None  # noqa: S101
     assert topics is not None  # noqa: S101
     assert groups is not None  # noqa: S101
     assert agents is not None  # noqa: S101
     assert prompts is not None  # noqa: S101
+    assert outcomes is not None  # noqa: S101
     above = parents(menu)
     said = site.announcements
     return Plan(
@@ -68,10 +76,7 @@ def compile_plan(draft: Draft) -> Plan:
             )
             for name, entry in menu.menus.items()
         },
-        topics={
-            TopicId(name): Topic(TopicId(name), entry.label, tuple(map(GroupId, entry.groups)))
-            for name, entry in topics.topics.items()
-        },
+        topics={TopicId(name): _topic(TopicId(name), entry) for name, entry in topics.topics.items()},
         groups={
             GroupId(name): Group(
                 GroupId(name),
@@ -93,6 +98,19 @@ def compile_plan(draft: Draft) -> Plan:
         max_wait_ms=site.waiting.longest,
         message_max_ms=site.message.longest,
         message_due_days=max(1, round(site.message.due / DAY_MS)),
+        max_calls=site.max_calls,
+        wrap_ms=site.wrap,
+        outcomes={
+            key: OutcomeCode(key, entry.id, entry.label, entry.follow_up)
+            for key, entry in sorted(outcomes.outcomes.items())
+        },
+        pauses={
+            key: PauseReason(key, entry.id, entry.label, entry.length, PromptId(entry.prompt))
+            for key, entry in sorted(outcomes.pauses.items())
+        },
+        agent_sentences=AgentSentences(**{name: PromptId(value) for name, value in site.agent_sentences})
+        if site.agent_sentences is not None
+        else None,
     )
 
 
@@ -141,12 +159,20 @@ def version(draft: Draft) -> str:
             ("topics", draft.topics),
             ("groups", draft.groups),
             ("agents", draft.agents),
+            ("outcomes", draft.outcomes),
         )
         if part is not None
     }
     parts["prompts"] = texts_of(draft)
     normal = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(normal.encode()).hexdigest()[:VERSION_LENGTH]
+
+
+def _topic(name: TopicId, entry: TopicEntry) -> Topic:
+    widen = tuple(Widening(step.after, tuple(map(GroupId, step.groups or (EVERYONE,)))) for step in entry.widen)
+    overflow = Overflow(entry.overflow.wait, entry.overflow.ratio) if entry.overflow is not None else None
+    groups, ring = tuple(map(GroupId, entry.groups)), entry.ring_at_once or RING_AT_ONCE
+    return Topic(name, entry.label, groups, widen, entry.strategy, ring, overflow)
 
 
 def _option(entry: OptionEntry) -> Option:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from ivr.plan.faults import Place, fault, warning
 from ivr.plan.models import (
     FILES,
+    OPTIONAL,
     AgentsFile,
     GroupsFile,
     MenuFile,
+    OutcomesFile,
     PromptsFile,
     SiteFile,
     Strict,
@@ -38,7 +40,7 @@ RECORDED: Final = "recorded"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the files hold; a part is None when it cannot be read at all.
+    """What the files hold; a part is None when it cannot be read at all (a file that may be absent, and is, is empty).
 
     `whole` names the files without any fault: rules about what is absent or unused
     hold only for these. `recordings` are the (language, prompt) pairs recorded by hand.
@@ -51,6 +53,7 @@ class Draft:
     topics: TopicsFile | None
     groups: GroupsFile | None
     agents: AgentsFile | None
+    outcomes: OutcomesFile | None
     prompts: PromptsFile | None
     whole: frozenset[str]
     recordings: frozenset[tuple[str, str]]
@@ -76,7 +79,7 @@ def read_draft(folder: Path) -> tuple[Draft | None, list[Fault]]:
         path = folder / name
         if path.exists():
             sources[name] = read(path, str(path))
-        else:
+        elif name not in OPTIONAL:
             hint = _misnamed(name, strangers)
             faults.append(fault("no-file", Place(str(path)), name=name, all=everything, **hint))
     for name in strangers:
@@ -96,6 +99,7 @@ def read_draft(folder: Path) -> tuple[Draft | None, list[Fault]]:
         topics=part("topics.yaml", TopicsFile),
         groups=part("groups.yaml", GroupsFile),
         agents=part("agents.yaml", AgentsFile),
+        outcomes=part("outcomes.yaml", OutcomesFile) if "outcomes.yaml" in sources else OutcomesFile(),
         prompts=part("prompts.yaml", PromptsFile),
         whole=frozenset(name for name, source in sources.items() if not source.faults),
         recordings=frozenset(

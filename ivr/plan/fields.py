@@ -62,19 +62,22 @@ def _option_key(value: str) -> str:
     if value in _RESERVED:
         use_fr, use_en = _RESERVED[value]
         raise PydanticCustomError("reserved-key", "reserved", {"value": value, "use_fr": use_fr, "use_en": use_en})
+    return _code_key(value)
+
+
+def _code_key(value: str) -> str:
     if not re.fullmatch(r"[1-9]", value):
         digit = value.strip().lstrip("0")
         single = bool(re.fullmatch(r"[1-9]", digit))
-        raise PydanticCustomError(
-            "bad-option-key",
-            "bad key",
-            {
-                "value": value,
-                "hint_fr": f"Écrivez {digit} tout court." if single else "Une touche est un seul chiffre, de 1 à 9.",
-                "hint_en": f"Write just {digit}." if single else "A key is one digit, from 1 to 9.",
-            },
-        )
+        raise PydanticCustomError("bad-option-key", "bad key", {"value": value, **_one_digit(digit, single=single)})
     return value
+
+
+def _one_digit(digit: str, *, single: bool) -> dict[str, str]:
+    return {
+        "hint_fr": f"Écrivez {digit} tout court." if single else "Une touche est un seul chiffre, de 1 à 9.",
+        "hint_en": f"Write just {digit}." if single else "A key is one digit, from 1 to 9.",
+    }
 
 
 def milliseconds(text: str) -> int | None:
@@ -95,7 +98,7 @@ def spoken_duration(ms: int) -> str:
     for unit, size in (("d", DAY_MS), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
         if ms >= size and ms % size == 0:
             return f"{ms // size} {unit}"
-    return f"{ms} ms"
+    return f"{ms} ms" if ms else "0 s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,10 @@ def _words(value: str) -> str:
     return text
 
 
+def _with_point(value: Any) -> Any:
+    return value.replace(",", ".") if isinstance(value, str) else value
+
+
 def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -166,7 +173,9 @@ _NUMBER_SCHEMA: Final = {"type": ["string", "integer"]}
 
 Slug = Annotated[str, AfterValidator(_slug), WithJsonSchema({"type": "string", "pattern": SLUG})]
 OptionKey = Annotated[str, AfterValidator(_option_key), WithJsonSchema({"type": "string", "pattern": "^[1-9]$"})]
+CodeKey = Annotated[str, AfterValidator(_code_key), WithJsonSchema({"type": "string", "pattern": "^[1-9]$"})]
 PhoneNumber = Annotated[str, AfterValidator(_e164), WithJsonSchema(_NUMBER_SCHEMA)]
 Words = Annotated[str, AfterValidator(_words)]
+Decimal = Annotated[float, BeforeValidator(_with_point), WithJsonSchema({"type": ["number", "string"]})]
 Slugs = Annotated[tuple[Slug, ...], _LIST_OR_ONE, _list_schema({"type": "string", "pattern": SLUG})]
 PhoneNumbers = Annotated[tuple[PhoneNumber, ...], _LIST_OR_ONE, _list_schema(_NUMBER_SCHEMA)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ivr.plan.fields import DAY_MS, Between, OptionKey, PhoneNumbers, Slug, Slugs, Words
+from ivr.plan.fields import DAY_MS, Between, CodeKey, Decimal, OptionKey, PhoneNumbers, Slug, Slugs, Words
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -46,6 +46,15 @@ class AnnouncementsEntry(Strict):
     full_callback: Slug = Field(description="Trop d'appels : l'appelant, dont le numéro est connu, sera rappelé.")
     full_message: Slug = Field(description="Trop d'appels, numéro caché : invitation à laisser un message bref.")
     overflow: Slug = Field(description="Longue attente : la touche 2 laisse un message, sinon l'attente continue.")
+
+
+class AgentSentencesEntry(Strict):
+    """What an agent hears who dials a code, each by the id of its prompt."""
+
+    ready: Slug = Field(description="*1 : l'agent reçoit de nouveau des appels.")
+    outcome_kept: Slug = Field(description="*3 : le résultat de l'appel est noté.")
+    wrap_longer: Slug = Field(description="*4 : le temps après l'appel est prolongé.")
+    refused: Slug = Field(description="Le code n'a rien changé.")
 
 
 class WaitingEntry(Strict):
@@ -88,6 +97,15 @@ class SiteFile(Strict):
     announcements: AnnouncementsEntry = Field(description="Annonces du site.")
     waiting: WaitingEntry = Field(default=WaitingEntry(), description="L'attente.")
     message: MessageEntry = Field(default=MessageEntry(), description="Le message laissé par l'appelant.")
+    max_calls: int = Field(
+        default=200, ge=1, le=2_000, description="Appels à la fois ; au-delà, une phrase et une promesse de rappel."
+    )
+    wrap: Annotated[int, Between(0, 900_000)] = Field(
+        default=45_000, description="Temps d'un agent après chaque appel ; 0 s : aucun."
+    )
+    agent_sentences: AgentSentencesEntry | None = Field(
+        default=None, description="Ce qu'entend un agent qui compose un code ; sans elles, aucun code."
+    )
 
 
 TARGETS: Final = ("topic", "menu", "information")
@@ -129,11 +147,55 @@ class MenuFile(Strict):
     menus: dict[Slug, MenuEntry] = Field(description="Les menus.")
 
 
+class WideningEntry(Strict):
+    """After so long a wait, more people answer: some groups, or everyone."""
+
+    after: Annotated[int, Between(5_000, 7_200_000)] = Field(description="Attente au bout de laquelle ils répondent.")
+    groups: Slugs | None = Field(default=None, min_length=1, description="Équipes qui répondent aussi.")
+    everyone: bool | None = Field(default=None, description="true : tous les agents répondent aussi.")
+
+    @model_validator(mode="after")
+    def _one_target(self) -> WideningEntry:
+        if (self.groups is None) == (self.everyone is not True):
+            raise PydanticCustomError("widening-target", "one target")
+        return self
+
+
+class OverflowEntry(Strict):
+    """When a waiting caller is offered to leave a message: one of the two is enough."""
+
+    wait: Annotated[int, Between(30_000, 7_200_000)] | None = Field(
+        default=None, description="Attente au bout de laquelle on propose un message."
+    )
+    ratio: Decimal | None = Field(
+        default=None, ge=0.5, le=100, description="Appelants en attente par agent présent, au-delà de quoi on propose."
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> OverflowEntry:
+        if self.wait is None and self.ratio is None:
+            raise PydanticCustomError("overflow-empty", "neither")
+        return self
+
+
+Strategy = Literal["longest-idle", "ordered", "ring-many"]
+
+
 class TopicEntry(Strict):
     """What a caller wants, in the citizen's words."""
 
     label: Words = Field(description="Le motif, dans les mots de l'habitant.")
     groups: Slugs = Field(min_length=1, description="Équipes qui y répondent.")
+    strategy: Strategy = Field(
+        default="longest-idle",
+        description="Qui sonne : longest-idle, l'agent libre depuis le plus longtemps ; ordered, le premier libre dans"
+        " l'ordre de agents.yaml ; ring-many, plusieurs à la fois.",
+    )
+    ring_at_once: int | None = Field(
+        default=None, ge=2, le=5, description="Postes qui sonnent à la fois, avec ring-many (3 si rien n'est dit)."
+    )
+    widen: tuple[WideningEntry, ...] = Field(default=(), description="Qui répond aussi, de plus en plus large.")
+    overflow: OverflowEntry | None = Field(default=None, description="Quand proposer de laisser un message.")
 
 
 class TopicsFile(Strict):
@@ -165,6 +227,30 @@ class AgentsFile(Strict):
     """agents.yaml: the people, each with the teams that they belong to."""
 
     agents: dict[Slug, AgentEntry] = Field(description="Les agents.")
+
+
+class OutcomeEntry(Strict):
+    """How a call can have gone, as its agent says by *3 and the key."""
+
+    id: Slug = Field(description="Identifiant, dans les chiffres ; ne change plus une fois en service.")
+    label: Words = Field(description="Le résultat, en clair.")
+    follow_up: bool = Field(default=False, description="true : il reste à faire, le dossier reste à l'agent.")
+
+
+class PauseEntry(Strict):
+    """Why an agent takes no calls, as they say by *2 and the key."""
+
+    id: Slug = Field(description="Identifiant, dans les chiffres ; ne change plus une fois en service.")
+    label: Words = Field(description="La raison, en clair.")
+    length: Annotated[int, Between(60_000, 12 * 3_600_000)] = Field(description="Durée prévue.")
+    prompt: Slug = Field(description="Message qui confirme la pause à l'agent.")
+
+
+class OutcomesFile(Strict):
+    """outcomes.yaml: what agents say about their calls and about themselves. It may be absent."""
+
+    outcomes: dict[CodeKey, OutcomeEntry] = Field(default={}, description="Résultats d'un appel, par touche de 1 à 9.")
+    pauses: dict[CodeKey, PauseEntry] = Field(default={}, description="Raisons de pause, par touche de 1 à 9.")
 
 
 Spoken = Annotated[Words, Field(max_length=1_500)]
@@ -205,5 +291,7 @@ FILES: Final[dict[str, type[Strict]]] = {
     "topics.yaml": TopicsFile,
     "groups.yaml": GroupsFile,
     "agents.yaml": AgentsFile,
+    "outcomes.yaml": OutcomesFile,
     "prompts.yaml": PromptsFile,
 }
+OPTIONAL: Final = frozenset({"outcomes.yaml"})

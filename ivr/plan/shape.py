@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from difflib import get_close_matches
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -27,6 +28,14 @@ M = TypeVar("M", bound=BaseModel)
 
 _ROUNDS: Final = 50
 _KEY: Final = "[key]"
+_CONSEQUENCES: Final = frozenset({"too_short", "option-target", "widening-target", "overflow-empty"})
+_AT_KEY: Final = frozenset({"option-target", "overflow-empty"})
+_EXPECTED: Final = {
+    "string_type": "expected-text",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "expected-mapping"),
+    **dict.fromkeys(("tuple_type", "list_type"), "expected-list"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "expected-yes-no"),
+}
 _GONE: Final[dict[str, object]] = {"gone": None}
 _FRENCH: Final = {
     "nom": "name", "libelle": "label", "libellé": "label", "titre": "label", "equipe": "groups",
@@ -37,7 +46,10 @@ _FRENCH: Final = {
     "numéros": "numbers", "number": "numbers", "relais": "relays", "annonces": "announcements",
     "attente": "waiting", "racine": "root", "accueil": "general", "goto": "menu", "info": "information",
     "queue": "topic", "file": "topic", "sonnerie": "ring", "delai": "input_timeout",
-    "délai": "input_timeout", "timeout": "input_timeout",
+    "délai": "input_timeout", "timeout": "input_timeout", "stratégie": "strategy", "strategie": "strategy",
+    "élargir": "widen", "elargir": "widen", "après": "after", "apres": "after", "tous": "everyone",
+    "tout-le-monde": "everyone", "débordement": "overflow", "debordement": "overflow", "résultats": "outcomes",
+    "resultats": "outcomes", "durée": "length", "duree": "length", "suivi": "follow_up", "suite": "follow_up",
 }  # fmt: skip
 
 
@@ -55,6 +67,8 @@ def validate(source: Source, model: type[M]) -> M | None:
     """Return what the file holds, faults added to `source`; what is at fault is left out."""
     if source.data is None:
         keys = ", ".join(name for name, field in model.model_fields.items() if field.is_required())
+        if not keys:
+            return model()
         source.faults.append(fault("empty-file", source.value(()), keys=keys))
         return None
     data: Any = copy.deepcopy(source.data)
@@ -77,7 +91,7 @@ def _faults(details: list[ErrorDetails], source: Source, model: type[BaseModel])
     bad_keys = {_loc(detail) for detail in details if detail["loc"][-1:] == (_KEY,)}
     for detail, loc in zip(details, locs, strict=True):
         deeper = any(len(other) > len(loc) and other[: len(loc)] == loc for other in locs)
-        if deeper and detail["type"] in ("too_short", "option-target"):
+        if deeper and detail["type"] in _CONSEQUENCES:
             continue  # a consequence of the fault inside
         if loc in bad_keys and detail["loc"][-1:] != (_KEY,):
             continue
@@ -94,12 +108,12 @@ def _fault(detail: ErrorDetails, loc: Loc, source: Source, model: type[BaseModel
     name = next((str(part) for part in reversed(loc) if isinstance(part, str)), source.file)
     at_key, at_value = source.key(loc), source.value(loc)
     if kind in MESSAGES:
-        place = at_key if detail["loc"][-1:] == (_KEY,) or kind == "option-target" else at_value
+        place = at_key if detail["loc"][-1:] == (_KEY,) or kind in _AT_KEY else at_value
         return fault(kind, place, **{"key": name, **context})
     match kind:
         case "missing":
-            around = f" dans « {loc[-2]} »" if len(loc) > 1 else ""
-            inside = f" in “{loc[-2]}”" if len(loc) > 1 else ""
+            owner = next((part for part in reversed(loc[:-1]) if isinstance(part, str)), None)
+            around, inside = (f" dans « {owner} »", f" in “{owner}”") if owner is not None else ("", "")
             return fault("missing-key", source.key(loc[:-1]), key=name, where_fr=around, where_en=inside)
         case "extra_forbidden":
             keys = _allowed(model, loc[:-1])
@@ -112,15 +126,14 @@ def _fault(detail: ErrorDetails, loc: Loc, source: Source, model: type[BaseModel
             return fault("not-in-list", at_value, key=name, value=given, expected=context.get("expected", ""))
     if given is None:
         return fault("empty-value", at_key, key=name)
+    if kind in _EXPECTED:
+        return fault(_EXPECTED[kind], at_value, key=name)
     match kind:
-        case "string_type":
-            return fault("expected-text", at_value, key=name)
-        case "dict_type" | "model_type" | "model_attributes_type":
-            return fault("expected-mapping", at_value, key=name)
-        case "tuple_type" | "list_type":
-            return fault("expected-list", at_value, key=name)
+        case "float_parsing" | "float_type" | "finite_number":
+            return fault("expected-decimal", at_value, key=name, **_bounds(model, loc))
         case "int_parsing" | "int_type" | "greater_than_equal" | "less_than_equal":
-            return fault("expected-number", at_value, key=name, **_bounds(model, loc))
+            code = "expected-number" if isinstance(context.get("ge", context.get("le", 0)), int) else "expected-decimal"
+            return fault(code, at_value, key=name, **_bounds(model, loc))
         case _:
             return fault("invalid-value", at_value, key=name, problem=detail["msg"])
 
@@ -155,10 +168,15 @@ def _model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
     for part in loc:
         if isinstance(here, type) and issubclass(here, BaseModel):
             field = here.model_fields.get(str(part))
-            here = field.annotation if field is not None else None
-        else:  # a mapping of entries: its values
-            here = get_args(here)[-1] if get_args(here) else None
+            here = _present(field.annotation) if field is not None else None
+        else:  # a mapping or a list of entries: its values
+            here = next((inner for inner in reversed(get_args(here)) if inner is not Ellipsis), None)
     return here if isinstance(here, type) and issubclass(here, BaseModel) else None
+
+
+def _present(kind: Any) -> Any:
+    """Return the type of what may be left out, when it is there."""
+    return next(inner for inner in get_args(kind) if inner is not NoneType) if NoneType in get_args(kind) else kind
 
 
 def _cut(data: Any, detail: ErrorDetails) -> bool:

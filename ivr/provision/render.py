@@ -103,6 +103,8 @@ def compose(plan: Plan, secrets: Secrets, options: RenderOptions, templates: Pat
         "SAY_FALLBACK": sections.sound(plan, options, said.fallback),
         "SAY_MESSAGE": sections.sound(plan, options, said.fallback_message),
         "SAY_KEPT": sections.sound(plan, options, said.fallback_kept),
+        "CODES": sections.codes(plan),
+        "CODE": sections.code_context(plan, options),
         "BENCH_QUEUE": sections.bench_queue(plan, options),
         "BENCH": sections.bench_dialplan(plan, options),
     }

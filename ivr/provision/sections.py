@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import phonenumbers
 
+from ivr.core.codes import LONGER, OUTCOME, PAUSE, READY
 from ivr.provision.options import ProvisionError, bind, check, check_name
 from ivr.provision.secrets import hashed_password
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 REALM: Final = "standardiste"
 _E164: Final = re.compile(r"\+[1-9][0-9]{3,14}")
 _PROMPT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
+_CODE: Final = re.compile(r"[1-4][1-9]?")
 _REGISTRATION_MODULES: Final = ("res_pjsip_outbound_authenticator_digest.so", "res_pjsip_outbound_registration.so")
 _BENCH_MODULES: Final = ("app_read.so", "app_queue.so")
 
@@ -83,6 +85,37 @@ username = {name}
 password_digest = MD5:{hashed}
 [{name}](agent-aor)
 """
+
+
+def codes(plan: Plan) -> str:
+    """Return one extension for each code that the plan gives its agents."""
+    if plan.agent_sentences is None:
+        return "; no codes: the plan has no sentences for them"
+    listed = [(READY, "ready"), *((f"{PAUSE}{key}", reason.label) for key, reason in plan.pauses.items())]
+    listed += [(f"{OUTCOME}{key}", outcome.label) for key, outcome in plan.outcomes.items()]
+    listed.append((LONGER, "wrap-up longer"))
+    return "\n".join(
+        f"; {comment(what)}\nexten => *{check(code, _CODE, 'code')},1,Goto(code,{code},1)" for code, what in listed
+    )
+
+
+def code_context(plan: Plan, options: RenderOptions) -> str:
+    """Return the way of a code to the worker, and what the agent hears when there is none."""
+    if plan.agent_sentences is None:
+        return "; --- no codes for agents"
+    return f"""; --- an agent's code on the way to the worker. Who dials is the endpoint that proved its
+; password, never what the phone claims (its From).
+
+[code]
+exten => _X!,1,Set(TIMEOUT(absolute)={options.watchdog_s})
+ same => n,Stasis({options.app},code,${{EXTEN}},${{CHANNEL(endpoint)}})
+ ; Back here: no worker. The watchdog has bitten: a frozen one. Never silence.
+ same => n,Goto(refused,1)
+exten => T,1,Goto(refused,1)
+exten => refused,1,Set(TIMEOUT(absolute)=0)
+ same => n,Answer()
+ same => n,Playback({sound(plan, options, plan.agent_sentences.refused)})
+ same => n,Hangup()"""
 
 
 def comment(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from ivr.queueing import replies
 from ivr.queueing.keys import checked
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from ivr.queueing import model as m
 
 R = TypeVar("R")
+
+DURATIONS: Final = (
+    "ring_ms",
+    "grace_ms",
+    "cooldown_ms",
+    "wrap_ms",
+    "short_pause_ms",
+    "missed_pause_ms",
+    "empty_grace_ms",
+    "guard_ms",
+    "boost_ms",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +46,7 @@ class Command(Generic[R]):
     read: Callable[[replies.Answer], R]
     snapshot: str | None = None
     refused: Callable[[str], R] | None = None
-    topics: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 def found() -> Command[m.Founded]:
@@ -44,61 +56,82 @@ def found() -> Command[m.Founded]:
 
 def configure(routing: m.Routing) -> Command[m.Changed]:
     """Put a routing in force. A topic that is gone lives on while a call of it does."""
-    groups: dict[str, list[str]] = {}
-    for topic, members in routing.topics.items():
-        for group in members:
-            groups.setdefault(checked(group, "group"), []).append(topic)
-    body = {
-        "topics": {topic: list(members) for topic, members in routing.topics.items()},
-        "groups": groups,
-        "ring_ms": routing.ring_ms,
-        "grace_ms": routing.grace_ms,
-        "cooldown_ms": routing.cooldown_ms,
-        "wrap_ms": routing.wrap_ms,
-        "short_pause_ms": routing.short_pause_ms,
-    }
+    topics: dict[str, dict[str, Any]] = {}
+    serves: dict[str, list[str]] = {}
+    for topic, known in routing.topics.items():
+        groups: list[str] = []
+        steps: list[dict[str, Any]] = []
+        for step in known.steps:
+            groups += [checked(group, "group") for group in step.groups if group not in groups]
+            for group in groups:
+                serves.setdefault(group, []).append(f"{checked(topic, 'topic')}~{len(steps)}")
+            steps.append({"after": step.after_ms, "groups": list(groups)})
+        topics[topic] = {"steps": steps, "ordered": known.ordered, "at_once": known.at_once}
+        if known.overflow_wait_ms is not None:
+            topics[topic]["wait"] = known.overflow_wait_ms
+        if known.overflow_ratio is not None:
+            topics[topic]["ratio"] = known.overflow_ratio
+    body = {"topics": topics, "groups": serves, "ranks": routing.ranks, "coded": routing.coded}
+    body |= {name: getattr(routing, name) for name in DURATIONS}
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return Command("configure", {"routing": body, "json": text}, replies.changed, topics=tuple(routing.topics))
+    return Command("configure", {"routing": body, "json": text}, replies.changed, lines=routing.lines)
 
 
 def save(
-    call: m.CallId, node: m.NodeId, snapshot: str, arrival: int, rev: int | None = None, *, again: bool = False
+    call: m.CallId,
+    node: m.NodeId,
+    snapshot: str,
+    arrival: int,
+    rev: int | None = None,
+    *,
+    again: bool = False,
+    trail: str | None = None,
 ) -> Command[m.Changed]:
     """Keep the snapshot of a call, known or new; its place does not change.
 
     `again`: the caller may have been here before and come back, so that an earlier end is no news.
     """
-    args = {"call": call, "node": node, "arrival": arrival, "rev": rev, "again": again or None}
+    args = {"call": call, "node": node, "arrival": arrival, "rev": rev, "again": again or None, "trail": trail}
     return Command("save", args, replies.changed, snapshot)
 
 
-def join(
+def join(  # noqa: PLR0913 - the facts of a wait, by name
     call: m.CallId,
     node: m.NodeId,
     topic: TopicId,
     arrival: int,
-    klass: int = 0,
+    *,
+    reason: m.Reason | None = None,
+    since: int | None = None,
+    caller: str | None = None,
     snapshot: str | None = None,
     rev: int | None = None,
+    trail: str | None = None,
 ) -> Command[m.Joined]:
-    """Put a call in a topic's line. A known call keeps its arrival; a talk goes on."""
-    args = {"call": call, "node": node, "topic": topic, "arrival": arrival, "klass": klass, "rev": rev}
-    return Command("join", args, replies.joined, snapshot)
+    """Put a call in a topic's line. A known call keeps its arrival; a talk goes on.
+
+    `since`: when the wait began, if not now. `caller`: the ref by which the agent who owes an answer, and calls in
+    vain, are remembered. `trail`: see `ivr.queueing.stream`; any command of a call may carry it.
+    """
+    args = {"call": call, "node": node, "topic": topic, "arrival": arrival, "reason": reason, "since": since}
+    return Command("join", {**args, "caller": caller, "rev": rev, "trail": trail}, replies.joined, snapshot)
 
 
-def leave(call: m.CallId, reason: str, snapshot: str | None = None, rev: int | None = None) -> Command[m.Changed]:
-    """Take a call out of its line or withdraw its offer; a talk goes on."""
-    return Command("leave", {"call": call, "reason": reason, "rev": rev}, replies.changed, snapshot)
+def leave(
+    call: m.CallId, reason: str, snapshot: str | None = None, rev: int | None = None, *, trail: str | None = None
+) -> Command[m.Changed]:
+    """Take a call out of its line and withdraw its offers; a talk goes on."""
+    return Command("leave", {"call": call, "reason": reason, "rev": rev, "trail": trail}, replies.changed, snapshot)
 
 
-def accept(token: m.Token, snapshot: str | None = None, rev: int | None = None) -> Command[m.Accepted | m.RefusedOffer]:
-    """The agent answered."""
+def accept(token: m.Token, snapshot: str | None = None, rev: int | None = None) -> Command[m.Accepted | m.Refused]:
+    """The agent answered, the first of all whose phones ring for the call."""
     return Command("accept", {"token": token, "rev": rev}, replies.accepted, snapshot, replies.refused)
 
 
 def decline(
     token: m.Token, reason: m.DeclineReason, snapshot: str | None = None, rev: int | None = None
-) -> Command[m.Changed | m.RefusedOffer]:
+) -> Command[m.Changed | m.Refused]:
     """The agent did not answer: the caller is offered to the next at once, arrival kept."""
     args = {"token": token, "reason": reason, "rev": rev}
     return Command("decline", args, replies.changed, snapshot, replies.refused)
@@ -109,9 +142,9 @@ def release(call: m.CallId, snapshot: str | None = None, rev: int | None = None)
     return Command("release", {"call": call, "rev": rev}, replies.changed, snapshot)
 
 
-def end(call: m.CallId, outcome: str) -> Command[m.Changed]:
-    """The call is over, whatever it was at; its record goes."""
-    return Command("end", {"call": call, "outcome": outcome}, replies.changed)
+def end(call: m.CallId, outcome: str, *, facts: str | None = None, trail: str | None = None) -> Command[m.Changed]:
+    """The call is over, whatever it was at; its record goes. `facts`: JSON of what its worker knows."""
+    return Command("end", {"call": call, "outcome": outcome, "facts": facts, "trail": trail}, replies.changed)
 
 
 def restore(talk: m.Talk, snapshot: str | None = None, rev: int | None = None) -> Command[m.Changed]:
@@ -121,7 +154,7 @@ def restore(talk: m.Talk, snapshot: str | None = None, rev: int | None = None) -
         "node": talk.node,
         "topic": talk.topic,
         "arrival": talk.arrival,
-        "klass": talk.klass,
+        "reason": talk.reason,
         "agent": checked(talk.agent, "agent"),
         "agent_node": talk.agent_node,
         "token": talk.token,
@@ -145,6 +178,22 @@ def pause(agent: AgentId, reason: str, until: int | None) -> Command[m.Changed]:
 def resume(agent: AgentId) -> Command[m.Changed]:
     """The agent is ready: ends a pause, a cool-down and a wrap."""
     return Command("resume", {"agent": agent}, replies.changed)
+
+
+def outcome(agent: AgentId, code: str, *, follow_up: bool = False) -> Command[m.Changed | m.Refused]:
+    """How the agent's last talk went: ends its wrap. `follow_up`: they owe its caller something more."""
+    args = {"agent": agent, "code": code, "follow_up": follow_up}
+    return Command("outcome", args, replies.changed, refused=replies.refused)
+
+
+def extend(agent: AgentId, nonce: str) -> Command[m.Changed | m.Refused]:
+    """The wrap lasts as long again, twice at most. A `nonce` (any text, a new one each time) counts once."""
+    return Command("extend", {"agent": agent, "nonce": nonce}, replies.changed, refused=replies.refused)
+
+
+def forget(caller: str) -> Command[m.Changed]:
+    """Nothing is remembered of a caller, by ref, any more."""
+    return Command("forget", {"caller": caller}, replies.changed)
 
 
 def busy(agent: AgentId, *, busy: bool) -> Command[m.Changed]:

@@ -50,10 +50,10 @@ class QueueFault(QueueError):
         self.reason = reason
 
 
-class TopicsMoved(QueueError):
-    """The routing in force names topics that the command's keys lack; never leaves this package."""
+class LinesMoved(QueueError):
+    """The routing in force names lines that the command's keys lack; never leaves this package."""
 
-    def __init__(self, site: SiteId, topics: tuple[str, ...]) -> None:
-        super().__init__(f"site {site}: the routing in force has other topics: {', '.join(topics)}")
+    def __init__(self, site: SiteId, lines: tuple[str, ...]) -> None:
+        super().__init__(f"site {site}: the routing in force has other lines: {', '.join(lines)}")
         self.site = site
-        self.topics = topics
+        self.lines = lines

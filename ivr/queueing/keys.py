@@ -11,28 +11,29 @@ if TYPE_CHECKING:
     from ivr.core.plan import SiteId
     from ivr.queueing.model import NodeId
 
-FIXED: Final = ("site", "calls", "agents", "offers", "deadlines", "events", "idle")
-FORBIDDEN: Final = frozenset("|{}\n\r\0")
+FIXED: Final = ("site", "calls", "agents", "offers", "deadlines", "events", "idle", "known")
+FORBIDDEN: Final = frozenset("|{}~\n\r\0")
 
 
 def checked(text: str, what: str) -> str:
     """`text`, which can stand in keys and members; ValueError otherwise."""
     if not text or not FORBIDDEN.isdisjoint(text):
-        raise ValueError(f"{what} {text!r}: must not be empty nor contain | {{ }} or a line end")
+        raise ValueError(f"{what} {text!r}: must not be empty nor contain | ~ {{ }} or a line end")
     return text
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Every key that a command of the site may touch, in the order that the script expects."""
+    """Every key that a command of the site may touch, in the order that the script expects.
+
+    `lines` are `<topic>~<step>`: the callers of a topic at one step of its widening.
+    """
 
     site: SiteId
-    topics: tuple[str, ...]
+    lines: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         checked(self.site, "site")
-        for topic in self.topics:
-            checked(topic, "topic")
 
     def name(self, part: str) -> str:
         """One key, e.g. `{pessac}:calls`."""
@@ -42,13 +43,13 @@ class Keys:
         """The KEYS of every command."""
         return (
             *(self.name(part) for part in FIXED),
-            *(self.name(f"w:{topic}") for topic in self.topics),
+            *(self.name(f"w:{line}") for line in self.lines),
         )
 
     def offers_channel(self, node: NodeId) -> str:
         """Where offers and withdrawals for calls of a node are published."""
         return self.name(f"offers:{node}")
 
-    def widened(self, topics: Iterable[str]) -> Keys:
-        """The same with these topics too; the order of the known ones is kept."""
-        return Keys(self.site, tuple(dict.fromkeys((*self.topics, *topics))))
+    def widened(self, lines: Iterable[str]) -> Keys:
+        """The same with these lines too; the order of the known ones is kept."""
+        return Keys(self.site, tuple(dict.fromkeys((*self.lines, *lines))))

@@ -17,15 +17,21 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from ivr.queueing.keys import Keys
-    from ivr.queueing.model import NodeId, Offer, Withdrawn
+    from ivr.queueing.model import News, NodeId, Offer, Withdrawn
 
 QUIET_S: Final = 5.0
 
 
-def parse(raw: bytes | str) -> Offer | Withdrawn:
+def parse(raw: bytes | str) -> Offer | Withdrawn | News:
     """A published message: its kind, a line end, JSON."""
     kind, _, body = replies.text(raw).partition("\n")
-    return replies.offer(body) if kind == "offer" else replies.withdrawal(body)
+    match kind:
+        case "offer":
+            return replies.offer(body)
+        case "withdrawn":
+            return replies.withdrawal(body)
+        case _:
+            return replies.news(body)
 
 
 class OfferListener:
@@ -40,7 +46,7 @@ class OfferListener:
         redis: Redis,
         keys: Keys,
         node: NodeId,
-        on_message: Callable[[Offer | Withdrawn], None],
+        on_message: Callable[[Offer | Withdrawn | News], None],
         on_listening: Callable[[], None],
         *,
         retry: Retry | None = None,

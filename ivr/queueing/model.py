@@ -19,22 +19,68 @@ Epoch = NewType("Epoch", str)
 CallState = Literal["held", "waiting", "offered", "talking"]
 AgentState = Literal["idle", "offered", "talking", "wrap", "cooldown", "paused", "busy", "away"]
 DeclineReason = Literal["miss", "busy", "gone", "failed"]
+Reason = Literal["relay", "repeat", "transferred", "crisis"]
+"""Why a caller has the right of way: nothing else gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From so long a wait on, these groups answer too, beside those of the steps before."""
+
+    after_ms: int
+    groups: tuple[GroupId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRouting:
+    """Who answers a topic, and how they are found.
+
+    The first step begins at 0. `ordered`: the first idle agent of the groups' own order, else the
+    one idle for longest. `at_once` phones ring for one caller. Beyond `overflow_wait_ms` or more
+    than `overflow_ratio` callers per agent there, a caller is offered to leave a message.
+    """
+
+    steps: tuple[Step, ...]
+    ordered: bool = False
+    at_once: int = 1
+    overflow_wait_ms: int | None = None
+    overflow_ratio: float | None = None
+
+    @classmethod
+    def plain(cls, *groups: GroupId) -> TopicRouting:
+        """The same groups from the first moment to the last."""
+        return cls((Step(0, groups),))
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Who answers what, and the durations of an offer's life.
+    """Who answers what, and the durations of the site.
 
     A phone rings `ring_ms`; the offer dies of itself `grace_ms` later, so that a dead worker
-    holds nobody. A pause that ends within `short_pause_ms` still counts as staff.
+    holds nobody. A pause that ends within `short_pause_ms` still counts as staff. One missed call
+    rests its agent for `cooldown_ms`, a second one in a row pauses them for `missed_pause_ms`.
+    Callers learn that nobody is left after `empty_grace_ms`; their overflow is looked at every
+    `guard_ms`. A reason for right of way is worth `boost_ms` of arrival. `coded`: an agent must
+    say how a talk went. `ranks` are the places of agents in groups that have an order.
     """
 
-    topics: Mapping[TopicId, tuple[GroupId, ...]]
+    topics: Mapping[TopicId, TopicRouting]
     ring_ms: int = 20_000
     grace_ms: int = 5_000
     cooldown_ms: int = 60_000
     wrap_ms: int = 0
     short_pause_ms: int = 300_000
+    missed_pause_ms: int = 900_000
+    empty_grace_ms: int = 30_000
+    guard_ms: int = 15_000
+    boost_ms: int = 120_000
+    coded: bool = False
+    ranks: Mapping[GroupId, Mapping[AgentId, int]] = field(default_factory=dict)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Every line, `<topic>~<step>`."""
+        return tuple(f"{topic}~{step}" for topic, known in self.topics.items() for step in range(len(known.steps)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +122,33 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What a waiting call should know: `unstaffed`, nobody is left; `overflow`, the wait is long."""
+
+    call: CallId
+    node: NodeId
+    kind: Literal["unstaffed", "overflow"]
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One live call. `held` is in no line. `rev` is that of its last command, 0 if unordered."""
+    """One live call. `held` is in no line. `rev` is that of its last command, 0 if unordered.
+
+    `since` is when the wait began, `step` how far it has widened. `ringing` are its live offers,
+    `token` and `agent` those of its talk. `caller` is a ref.
+    """
 
     call: CallId
     node: NodeId
     arrival: int
     state: CallState
-    klass: int = 0
+    reason: Reason | None = None
     topic: TopicId | None = None
+    since: int | None = None
+    step: int = 0
+    ringing: tuple[tuple[Token, AgentId], ...] = ()
+    caller: str | None = None
+    told: bool = False
     token: Token | None = None
     agent: AgentId | None = None
     rev: int = 0
@@ -96,6 +160,8 @@ class AgentRecord:
     """One agent. `since` is when the state began, `idle` since when they are next in line.
 
     `free_at` ends a wrap or a cool-down (`hold`), `back` is a pause's expected return.
+    `done_call` is the last talk, `code` how it went, `uncoded` that this is still to be said;
+    `extended` counts the wrap's extensions.
     """
 
     id: AgentId
@@ -114,14 +180,20 @@ class AgentRecord:
     staff: bool = False
     token: Token | None = None
     call: CallId | None = None
+    done_call: CallId | None = None
+    done_topic: TopicId | None = None
+    code: str | None = None
+    uncoded: bool = False
+    extended: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """What one command set moving, for its own call or others: begin and stop these offers."""
+    """What one command set moving, for its own call or others: begin and stop these offers, tell these news."""
 
     offers: tuple[Offer, ...] = ()
     withdrawn: tuple[Withdrawn, ...] = ()
+    news: tuple[News, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +223,11 @@ class Accepted(Moves):
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedOffer(Moves):
-    """The offer is not there to be taken: `stale`, or for a decline `answered`. Nothing changed."""
+class Refused(Moves):
+    """It is not so, and nothing changed.
+
+    An offer is `stale` or `answered`; an agent had `no call`, is in `no wrap`, or has it `extended already`.
+    """
 
     reason: str = "stale"
 
@@ -211,14 +286,15 @@ class Talk:
     agent: AgentId
     agent_node: NodeId
     token: Token
-    klass: int = 0
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Dump:
     """Everything that the site holds but its event stream; for tests and diagnosis.
 
-    `offers` ring, `talks` were accepted. `waiting` holds only topics with callers.
+    `offers` ring, `talks` were accepted. `waiting` holds only lines (`<topic>~<step>`) with callers, those who
+    could ring one phone more at the end. `known` is what is remembered of callers, by `<ref>|<topic>`, as JSON.
     """
 
     site: Mapping[str, str] = field(default_factory=dict)
@@ -228,7 +304,8 @@ class Dump:
     talks: Mapping[Token, Offer] = field(default_factory=dict)
     deadlines: Mapping[str, int] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
-    waiting: Mapping[TopicId, tuple[CallId, ...]] = field(default_factory=dict)
+    waiting: Mapping[str, tuple[CallId, ...]] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def routing(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +12,7 @@ from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, R
 from ivr.queueing import commands, script
 from ivr.queueing.cancelling import heeding
 from ivr.queueing.clock import SiteClock
-from ivr.queueing.errors import QueueUnavailable, TopicsMoved
+from ivr.queueing.errors import LinesMoved, QueueUnavailable
 from ivr.queueing.keys import Keys
 from ivr.queueing.model import NodeId
 from ivr.queueing.retry import Retry
@@ -44,14 +45,14 @@ class Queue:
         self,
         redis: Redis,
         site: SiteId,
-        topics: Sequence[str],
+        lines: Sequence[str] = (),
         *,
         node: NodeId | None = None,
         clock: SiteClock | None = None,
         retry: Retry | None = None,
     ) -> None:
         self._redis = redis
-        self._wire = Wire(Keys(site, tuple(topics)), node or NodeId(""))
+        self._wire = Wire(Keys(site, tuple(lines)), node or NodeId(""))
         self._retry = retry or Retry()
         self.clock = clock or SiteClock()
         self.epoch: m.Epoch | None = None
@@ -65,7 +66,7 @@ class Queue:
 
     @property
     def keys(self) -> Keys:
-        """The keys in use; they grow when another worker brings new topics."""
+        """The keys in use; they grow when another worker brings new lines."""
         return self._wire.keys
 
     async def learn_clock(self) -> None:
@@ -83,8 +84,8 @@ class Queue:
         while True:
             try:
                 return await self._send(command)
-            except TopicsMoved as moved:
-                self._wire = Wire(self._wire.keys.widened(moved.topics), self._wire.node)
+            except LinesMoved as moved:
+                self._wire = Wire(self._wire.keys.widened(moved.lines), self._wire.node)
             except AWAY as error:
                 failures += 1
                 if failures >= self._retry.attempts:
@@ -110,43 +111,68 @@ class Queue:
     async def configure(self, routing: m.Routing) -> m.Changed:
         """Put a routing in force."""
         reply = await self.run(commands.configure(routing))
-        self._wire = Wire(self._wire.keys.widened(routing.topics), self._wire.node)
+        self._wire = Wire(self._wire.keys.widened(routing.lines), self._wire.node)
         return reply
 
     async def save(
-        self, call: m.CallId, node: NodeId, snapshot: str, arrival: int, rev: int | None = None, *, again: bool = False
+        self,
+        call: m.CallId,
+        node: NodeId,
+        snapshot: str,
+        arrival: int,
+        rev: int | None = None,
+        *,
+        again: bool = False,
+        trail: str | None = None,
     ) -> m.Changed:
         """Keep the snapshot of a call, known or new, or (`again`) one that had ended."""
-        return await self.run(commands.save(call, node, snapshot, arrival, rev, again=again))
+        return await self.run(commands.save(call, node, snapshot, arrival, rev, again=again, trail=trail))
 
-    async def join(
+    async def join(  # noqa: PLR0913 - as the command
         self,
         call: m.CallId,
         node: NodeId,
         topic: TopicId,
         arrival: int,
-        klass: int = 0,
+        *,
+        reason: m.Reason | None = None,
+        since: int | None = None,
+        caller: str | None = None,
         snapshot: str | None = None,
         rev: int | None = None,
+        trail: str | None = None,
     ) -> m.Joined:
-        """Put a call in a topic's line; its offer, if any, is in the reply."""
-        return await self.run(commands.join(call, node, topic, arrival, klass, snapshot, rev))
+        """Put a call in a topic's line; its offers, if any, are in the reply."""
+        return await self.run(
+            commands.join(
+                call,
+                node,
+                topic,
+                arrival,
+                reason=reason,
+                since=since,
+                caller=caller,
+                snapshot=snapshot,
+                rev=rev,
+                trail=trail,
+            )
+        )
 
     async def leave(
-        self, call: m.CallId, reason: str, snapshot: str | None = None, rev: int | None = None
+        self, call: m.CallId, reason: str, snapshot: str | None = None, rev: int | None = None, trail: str | None = None
     ) -> m.Changed:
-        """Take a call out of its line or withdraw its offer."""
-        return await self.run(commands.leave(call, reason, snapshot, rev))
+        """Take a call out of its line and withdraw its offers."""
+        return await self.run(commands.leave(call, reason, snapshot, rev, trail=trail))
 
     async def accept(
         self, token: m.Token, snapshot: str | None = None, rev: int | None = None
-    ) -> m.Accepted | m.RefusedOffer:
+    ) -> m.Accepted | m.Refused:
         """The agent answered; refused when the offer is no more."""
         return await self.run(commands.accept(token, snapshot, rev))
 
     async def decline(
         self, token: m.Token, reason: m.DeclineReason, snapshot: str | None = None, rev: int | None = None
-    ) -> m.Changed | m.RefusedOffer:
+    ) -> m.Changed | m.Refused:
         """The agent did not answer; the caller is offered to the next at once."""
         return await self.run(commands.decline(token, reason, snapshot, rev))
 
@@ -154,9 +180,11 @@ class Queue:
         """The talk is over; the agent wraps up."""
         return await self.run(commands.release(call, snapshot, rev))
 
-    async def end(self, call: m.CallId, outcome: str) -> m.Changed:
+    async def end(
+        self, call: m.CallId, outcome: str, *, facts: str | None = None, trail: str | None = None
+    ) -> m.Changed:
         """The call is over, whatever it was at."""
-        return await self.run(commands.end(call, outcome))
+        return await self.run(commands.end(call, outcome, facts=facts, trail=trail))
 
     async def restore(self, talk: m.Talk, snapshot: str | None = None, rev: int | None = None) -> m.Changed:
         """Make a talk known again after the state was lost."""
@@ -173,6 +201,18 @@ class Queue:
     async def resume(self, agent: AgentId) -> m.Changed:
         """The agent is ready."""
         return await self.run(commands.resume(agent))
+
+    async def outcome(self, agent: AgentId, code: str, *, follow_up: bool = False) -> m.Changed | m.Refused:
+        """How the agent's last talk went; ends its wrap."""
+        return await self.run(commands.outcome(agent, code, follow_up=follow_up))
+
+    async def extend(self, agent: AgentId) -> m.Changed | m.Refused:
+        """The agent's wrap lasts as long again."""
+        return await self.run(commands.extend(agent, secrets.token_hex(4)))
+
+    async def forget(self, caller: str) -> m.Changed:
+        """Nothing is remembered of a caller (a ref) any more."""
+        return await self.run(commands.forget(caller))
 
     async def busy(self, agent: AgentId, *, busy: bool) -> m.Changed:
         """The agent has, or no longer has, a call outside of ours."""

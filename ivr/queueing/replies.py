@@ -15,11 +15,9 @@ from ivr.queueing import model as m
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ivr.core.plan import TopicId
-
 _offer = msgspec.json.Decoder(m.Offer)
 _withdrawn = msgspec.json.Decoder(m.Withdrawn)
-_call = msgspec.json.Decoder(m.CallRecord)
+_news = msgspec.json.Decoder(m.News)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,12 @@ class Answer:
     body: Any
     offers: tuple[m.Offer, ...] = ()
     withdrawn: tuple[m.Withdrawn, ...] = ()
+    news: tuple[m.News, ...] = ()
+
+    @property
+    def moves(self) -> tuple[tuple[m.Offer, ...], tuple[m.Withdrawn, ...], tuple[m.News, ...]]:
+        """What was set moving, as `Moves` takes it."""
+        return self.offers, self.withdrawn, self.news
 
 
 def text(raw: bytes | str) -> str:
@@ -46,6 +50,11 @@ def withdrawal(raw: bytes | str) -> m.Withdrawn:
     return _withdrawn.decode(raw)
 
 
+def news(raw: bytes | str) -> m.News:
+    """News from its published JSON."""
+    return _news.decode(raw)
+
+
 def _each(read: Any, raw: Sequence[bytes | str]) -> tuple[Any, ...]:
     return tuple(read(item) for item in raw)
 
@@ -54,7 +63,7 @@ def answer(raw: Sequence[Any]) -> Answer:
     """A raw answer whose status is OK."""
     if len(raw) < 3:  # noqa: PLR2004 - readings set nothing moving
         return Answer(raw[1])
-    return Answer(raw[1], _each(offer, raw[2]), _each(withdrawal, raw[3]))
+    return Answer(raw[1], _each(offer, raw[2]), _each(withdrawal, raw[3]), _each(news, raw[4]))
 
 
 def _pairs(flat: Sequence[bytes | str]) -> dict[str, str]:
@@ -64,15 +73,14 @@ def _pairs(flat: Sequence[bytes | str]) -> dict[str, str]:
 
 def changed(a: Answer) -> m.Changed:
     """`1` or `0`."""
-    return m.Changed(a.offers, a.withdrawn, changed=text(a.body) == "1")
+    return m.Changed(*a.moves, changed=text(a.body) == "1")
 
 
 def _place(flat: Sequence[bytes | str], a: Answer) -> m.Joined:
     words = _pairs(flat)
     position = words.get("position")
     return m.Joined(
-        a.offers,
-        a.withdrawn,
+        *a.moves,
         status=cast("m.CallState", words["status"]),
         position=None if position is None else int(position),
         staffed=words.get("staffed") == "1",
@@ -86,20 +94,19 @@ def joined(a: Answer) -> m.Joined:
 
 def accepted(a: Answer) -> m.Accepted:
     """The offer as it is now."""
-    return m.Accepted(a.offers, a.withdrawn, offer=offer(a.body))
+    return m.Accepted(*a.moves, offer=offer(a.body))
 
 
-def refused(reason: str) -> m.RefusedOffer:
-    """A token that leads nowhere."""
-    return m.RefusedOffer(reason=reason)
+def refused(reason: str) -> m.Refused:
+    """It is not so."""
+    return m.Refused(reason=reason)
 
 
 def reaped(a: Answer) -> m.Reaped:
     """Counts, the next deadline, the live offers."""
     expired, rested, next_due, live = a.body
     return m.Reaped(
-        a.offers,
-        a.withdrawn,
+        *a.moves,
         expired=int(expired),
         rested=int(rested),
         next_due=int(next_due) if next_due else None,
@@ -128,7 +135,10 @@ def leased(a: Answer, worker: m.WorkerId) -> m.Leased:
 def record(raw: bytes | str) -> m.CallRecord:
     """A call from its stored form: one line of JSON, then the snapshot as it came."""
     head, _, snapshot = text(raw).partition("\n")
-    return replace(_call.decode(head), snapshot=snapshot)
+    words = msgspec.json.decode(head)
+    parts = (part.partition(" ") for part in words.get("ringing", "").split("|") if part)
+    words["ringing"] = [(token, agent) for token, _, agent in parts]
+    return replace(msgspec.convert(words, m.CallRecord), snapshot=snapshot)
 
 
 def status(a: Answer) -> m.CallStatus:
@@ -151,19 +161,20 @@ def _agent(raw: bytes | str) -> m.AgentRecord:
 
 def dump(a: Answer) -> m.Dump:
     """Every hash and set of the site."""
-    site, calls, agents, offers, deadlines, idle, waiting = a.body
+    site, calls, agents, offers, deadlines, idle, waiting, known = a.body
     every = _each(offer, offers)
     return m.Dump(
         site=_pairs(site),
-        calls={known.call: known for known in _each(record, calls)},
+        calls={call.call: call for call in _each(record, calls)},
         agents={agent.id: agent for agent in _each(_agent, agents)},
-        offers={known.token: known for known in every if known.accepted is None},
-        talks={known.token: known for known in every if known.accepted is not None},
+        offers={one.token: one for one in every if one.accepted is None},
+        talks={one.token: one for one in every if one.accepted is not None},
         deadlines={member: int(float(at)) for member, at in _pairs(deadlines).items()},
         idle=_each(text, idle),
         waiting={
-            cast("TopicId", text(topic)): tuple(m.CallId(text(call)) for call in line)
-            for topic, line in zip(waiting[::2], waiting[1::2], strict=True)
-            if line
+            text(line): tuple(m.CallId(text(call)) for call in calls_of)
+            for line, calls_of in zip(waiting[::2], waiting[1::2], strict=True)
+            if calls_of
         },
+        known=_pairs(known),
     )

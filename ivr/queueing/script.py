@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-PARTS: Final = ("store", "agents", "dispatch", "calls", "presence", "site", "main")
+PARTS: Final = ("store", "lines", "agents", "known", "dispatch", "calls", "presence", "reap", "site", "main")
 
 
 @cache

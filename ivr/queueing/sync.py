@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from redis.exceptions import NoScriptError
 
 from ivr.queueing import commands, script
-from ivr.queueing.errors import TopicsMoved
+from ivr.queueing.errors import LinesMoved
 from ivr.queueing.keys import Keys
 from ivr.queueing.model import NodeId
 from ivr.queueing.wire import Wire
@@ -27,9 +27,9 @@ R = TypeVar("R")
 class SyncQueue:
     """One site of one Redis, driven step by step. Errors of the client pass through."""
 
-    def __init__(self, redis: Redis, site: SiteId, topics: Sequence[str], node: NodeId | None = None) -> None:
+    def __init__(self, redis: Redis, site: SiteId, lines: Sequence[str] = (), node: NodeId | None = None) -> None:
         self._redis = redis
-        self._wire = Wire(Keys(site, tuple(topics)), node or NodeId(""))
+        self._wire = Wire(Keys(site, tuple(lines)), node or NodeId(""))
         self.epoch: Epoch | None = None
 
     def found(self, epoch: Epoch, now: int) -> Epoch:
@@ -42,8 +42,8 @@ class SyncQueue:
         """Send one command at the instant `now` (ms)."""
         try:
             return self._send(command, now)
-        except TopicsMoved as moved:
-            self._wire = Wire(self._wire.keys.widened(moved.topics), self._wire.node)
+        except LinesMoved as moved:
+            self._wire = Wire(self._wire.keys.widened(moved.lines), self._wire.node)
             return self._send(command, now)
 
     def _send(self, command: Command[R], now: int) -> R:

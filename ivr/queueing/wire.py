@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from ivr.queueing import replies
-from ivr.queueing.errors import QueueFault, StateLost, TopicsMoved
+from ivr.queueing.errors import LinesMoved, QueueFault, StateLost
 from ivr.queueing.model import Epoch
 
 if TYPE_CHECKING:
@@ -37,19 +37,19 @@ class Wire:
         argv: tuple[str | bytes, ...] = (command.name, epoch or "", str(now), msgspec.json.encode(args))
         if command.snapshot is not None:
             argv = (*argv, command.snapshot)
-        keys = self.keys.widened(command.topics) if command.topics else self.keys
+        keys = self.keys.widened(command.lines) if command.lines else self.keys
         return keys.all(), argv
 
     def decode(self, command: Command[R], raw: Sequence[Any]) -> R:
-        """The reply. Raises StateLost, TopicsMoved, QueueFault."""
+        """The reply. Raises StateLost, LinesMoved, QueueFault."""
         status = replies.text(raw[0])
         if status == "OK":
             return command.read(replies.answer(raw))
         if status == "STATE_LOST":
             found = replies.text(raw[1])
             raise StateLost(self.keys.site, Epoch(found) if found else None)
-        if status == "TOPICS":
-            raise TopicsMoved(self.keys.site, tuple(replies.text(topic) for topic in raw[1:]))
+        if status == "LINES":
+            raise LinesMoved(self.keys.site, tuple(replies.text(line) for line in raw[1:]))
         reason = replies.text(raw[1])
         if command.refused is None:
             raise QueueFault(self.keys.site, command.name, reason)

@@ -8,6 +8,7 @@ then everything else in the core's order. Results come back through the mailbox.
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from ivr import log
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ivr.ari import Reply
     from ivr.core.caller import CallId
     from ivr.core.plan import Plan
+    from ivr.core.state import Offer
     from ivr.queueing.model import Moves, NodeId
     from ivr.queueing.queue import Queue
     from ivr.telephony.line import Line
@@ -81,8 +83,8 @@ class CallActor:
         self._given_away = False
         self._tokens: dict[int, str] = {}
         self._legs_up: set[int] = set()
-        if offer := getattr(call.phase, "offer", None):
-            self._tokens[offer_number(offer.token)] = offer.token
+        self._trail: list[tuple[int, str, str]] = []
+        self._tokens.update((offer_number(offer.token), offer.token) for offer in _offers(call))
 
     @property
     def id(self) -> CallId:
@@ -128,29 +130,26 @@ class CallActor:
         """Return the call's talk, as the queue must know it."""
         match self.call.phase:
             case Talking(topic, offer):
-                node, klass = self._desk.node, int(self.call.caller.klass == "relay")
-                token = Token(offer.token)
-                return Talk(self.id, node, topic, self.call.arrival, offer.agent, node, token, klass)
+                node, token = self._desk.node, Token(offer.token)
+                return Talk(self.id, node, topic, self.call.arrival, offer.agent, node, token)
             case _:
                 return None
 
     def state_lost(self) -> None:
-        """Note that the queue holds nothing any more: an offer that nobody took is void."""
-        match self.call.phase:
-            case Waiting(offer=offer) if offer is not None:
+        """Note that the queue holds nothing any more: offers that nobody took are void."""
+        if isinstance(self.call.phase, Waiting):
+            for offer in self.call.phase.offers:
                 self.put(ev.OfferWithdrawn(offer.token))
-            case _:
-                pass
 
     def knows(self, token: str) -> bool:
-        """Return whether that offer is the call's present one."""
-        offer = getattr(self.call.phase, "offer", None)
-        return offer is not None and offer.token == token
+        """Return whether that offer is one of the call's present ones."""
+        return any(offer.token == token for offer in _offers(self.call))
 
     # -- legs --------------------------------------------------------------
 
-    def adopt_leg(self, n: int, *, up: bool, bridged: bool) -> None:
+    def adopt_leg(self, token: str, *, up: bool, bridged: bool) -> None:
         """Take over a leg that was there before this actor."""
+        n = offer_number(token)
         self._line.known(n, bridged=bridged)
         if up:
             self._legs_up.add(n)
@@ -164,12 +163,12 @@ class CallActor:
         self.put(ev.AgentAnswered(token))
         return True
 
-    def leg_gone(self, n: int, reason: ev.AgentFailure) -> None:
-        """Note that a leg ended: before it was up it failed, after it the agent left."""
+    def leg_gone(self, n: int, reason: ev.AgentFailure, *, lost: bool) -> None:
+        """Note that a leg ended: before it was up it failed, after it the agent left, or their phone was `lost`."""
         self._line.leg_gone(n)
         token = self._tokens.pop(n, None)
         if token is not None:
-            self.put(ev.AgentLeft(token) if n in self._legs_up else ev.AgentFailed(token, reason))
+            self.put(ev.AgentLeft(token, lost) if n in self._legs_up else ev.AgentFailed(token, reason))
         self._legs_up.discard(n)
 
     # -- one step ----------------------------------------------------------
@@ -177,6 +176,8 @@ class CallActor:
     async def _handle(self, happened: ev.Input) -> None:
         env = Env(self._desk.now(), self._plan)
         self._recorder.write(happened, env)
+        if isinstance(happened, ev.Digit):
+            self._trail.append((env.now, "key", f"{happened.key} {getattr(self.call.phase, 'menu', '')}".rstrip()))
         self.call, effects = step(self.call, happened, env)
         self._recorder.did(effects)
         if not effects:
@@ -215,16 +216,24 @@ class CallActor:
         """Carry out one effect on the queue; False for an effect of another kind."""
         queue, desk, key = self._desk.queue, self._desk, self.id
         match effect:
-            case fx.JoinQueue(topic, priority):
+            case fx.JoinQueue(topic, since, reason):
                 if self._watchdog is None:
                     self._renew_watchdog()
                 joined = await queue.join(
-                    key, desk.node, topic, self.call.arrival, klass=int(priority), snapshot=snapshot
+                    key,
+                    desk.node,
+                    topic,
+                    self.call.arrival,
+                    reason=reason,
+                    since=since,
+                    caller=self._known_ref(),
+                    snapshot=snapshot,
+                    trail=self._take_trail(),
                 )
                 desk.route(joined)
                 self.put(ev.Queued(joined.position or 0, joined.staffed))
             case fx.LeaveQueue():
-                desk.route(await queue.leave(key, "told", snapshot))
+                desk.route(await queue.leave(key, "told", snapshot, trail=self._take_trail()))
             case fx.Accept(token):
                 accepted = await queue.accept(Token(token), snapshot)
                 taken = isinstance(accepted, Accepted)
@@ -235,10 +244,25 @@ class CallActor:
             case fx.Release():
                 desk.route(await queue.release(key, snapshot))
             case fx.Finish(outcome):
-                desk.route(await queue.end(key, outcome))
+                desk.route(await queue.end(key, outcome, facts=self._facts(), trail=self._take_trail()))
             case _:
                 return False
         return True
+
+    def _known_ref(self) -> str | None:
+        """Return what the caller is remembered by, unless the number is hidden."""
+        return self.call.caller.ref if self.call.caller.number is not None else None
+
+    def _facts(self) -> str:
+        """Return what only the worker knows of a call, for its history."""
+        call = self.call
+        facts = {"caller": call.caller.ref, "called": call.called, "plan": call.plan, "keys": call.keys}
+        return json.dumps(facts, ensure_ascii=False)
+
+    def _take_trail(self) -> str | None:
+        """Return what the caller did since this was last asked; the queue's next write carries it to the history."""
+        trail, self._trail = self._trail, []
+        return json.dumps(trail, ensure_ascii=False) if trail else None
 
     async def _carry_out(self, effect: fx.Effect) -> None:
         line = self._line
@@ -299,10 +323,10 @@ class CallActor:
     async def _forget(self) -> None:
         """Give up what the call holds: the dialplan has its caller now."""
         self._given_away = True
-        if offer := getattr(self.call.phase, "offer", None):
+        for offer in _offers(self.call):
             self._drop_leg(offer.token)
         try:
-            self._desk.route(await self._desk.queue.end(self.id, "handed"))
+            self._desk.route(await self._desk.queue.end(self.id, "handed", facts=self._facts()))
         except QueueError as error:
             _log.warning("the queue cannot be reached", call=self.id, reason=str(error))
             self._desk.owe(self.id, "handed")
@@ -336,3 +360,14 @@ class CallActor:
             if clock is not None:
                 clock.cancel()
         self._timer = self._watchdog = None
+
+
+def _offers(call: Call) -> tuple[Offer, ...]:
+    """Return the offers that a call has now: those that ring, or the one that became its talk."""
+    match call.phase:
+        case Waiting(offers=offers):
+            return offers
+        case Talking(offer=offer):
+            return (offer,)
+        case _:
+            return ()

@@ -11,7 +11,7 @@ from ivr.core.caller import CallId
 from ivr.core.state import Call
 from ivr.ledger.store import File, of_group
 from ivr.ledger.workdays import due
-from ivr.queueing.model import Offer, Withdrawn
+from ivr.queueing.model import News, Offer, Withdrawn
 from ivr.telephony.actor import CallActor
 from ivr.telephony.callers import identify
 from ivr.telephony.ids import recording_name
@@ -82,21 +82,27 @@ class Calls:
         return self.queue.clock()
 
     def route(self, reply: Moves) -> None:
-        """Bring the offers made and withdrawn by a queue function to their calls."""
-        for withdrawn in reply.withdrawn:
-            self.tell(withdrawn)
-        for offer in reply.offers:
-            self.tell(offer)
+        """Bring what a queue function set moving to the calls that it is for."""
+        heard: tuple[Offer | Withdrawn | News, ...] = (*reply.withdrawn, *reply.offers, *reply.news)
+        for news in heard:
+            self.tell(news)
 
-    def tell(self, news: Offer | Withdrawn) -> None:
-        """Tell a call of its offer; one that it knows already is no news."""
+    def tell(self, news: Offer | Withdrawn | News) -> None:
+        """Tell a call of its offer, or of its wait; an offer that it knows already is no news."""
         actor = self._actors.get(news.call)
         if actor is None:
             return
-        if isinstance(news, Withdrawn):
-            actor.put(ev.OfferWithdrawn(news.token))
-        elif news.accepted is None and not actor.knows(news.token):
-            actor.put(ev.OfferMade(news.token, news.agent))
+        match news:
+            case Withdrawn(token=token):
+                actor.put(ev.OfferWithdrawn(token))
+            case Offer(token=token, agent=agent, accepted=None) if not actor.knows(token):
+                actor.put(ev.OfferMade(token, agent))
+            case News(kind="unstaffed"):
+                actor.put(ev.Unstaffed())
+            case News(kind="overflow"):
+                actor.put(ev.Overflowed())
+            case _:
+                pass
 
     async def promise(self, call: Call, effect: fx.Promise) -> None:
         """Commit a promise to the ledger."""
@@ -159,7 +165,8 @@ class Calls:
         self._owed.pop(call_id, None)
         caller = identify(call_id, number, presentation, self._plan, self._ref_key)
         call = Call(call_id, caller, called, self._plan.version, self.now() - max(0, age_ms))
-        self.begin(call).put(ev.Started())
+        crowded = len(self) >= self._plan.max_calls
+        self.begin(call).put(ev.Started(full=crowded))
 
     def begin(self, call: Call) -> CallActor:
         """Return the living actor of a call that nobody here held."""

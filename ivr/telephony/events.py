@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 # ITU-T Q.850 cause values, as Asterisk reports them
 _BUSY = 17
+_NO_MEDIA = 44
 _FAILED = frozenset({1, 3, 20, 21, 27, 34, 38, 41, 58, 88})
 
 
@@ -20,3 +21,8 @@ def leg_failure(cause: int) -> AgentFailure:
     if cause == _BUSY:
         return "busy"
     return "failed" if cause in _FAILED else "miss"
+
+
+def leg_lost(cause: int) -> bool:
+    """Return whether a leg that was up ended for lack of audio (`rtp_timeout`): a dead phone, not a hang-up."""
+    return cause == _NO_MEDIA

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
 
 from ivr import log
 from ivr.ari.events import ChannelStateChange, ContactStatusChange, PeerStatusChange
-from ivr.queueing.errors import QueueError
+from ivr.queueing.errors import QueueError, QueueFault, QueueUnavailable
 from ivr.telephony.ids import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from ivr.ari import AnyEvent, AriClient
     from ivr.core.plan import Agent, AgentId, Plan
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 EVENTS: Final = ("ContactStatusChange", "PeerStatusChange", "ChannelStateChange")
 _ONLINE: Final = "online"
 _TECHNOLOGY: Final = "PJSIP"
+_SOURCES: Final = 100
+"""Asterisk takes at most 128 in one request (MAX_VALS in its generated ARI resources)."""
 
 _log = log.get("presence")
 
@@ -38,11 +42,15 @@ class Presence:
         self._tasks = tasks
         self._agents = {agent.endpoint: agent for agent in plan.agents.values()}
         self._outside: dict[str, AgentId] = {}
+        self._untold: set[AgentId] = set()
+        self._turns = {agent: asyncio.Lock() for agent in plan.agents}
 
     async def read(self, ari: AriClient) -> None:
         """Ask to hear of every agent's phone, and tell the queue who is there now and who is busy."""
-        sources = ",".join(f"endpoint:{_TECHNOLOGY}/{endpoint}" for endpoint in self._agents)
-        await ari.applications.subscribe(applicationName=self._app, eventSource=sources)
+        sources = [f"endpoint:{_TECHNOLOGY}/{endpoint}" for endpoint in self._agents]
+        for first in range(0, len(sources), _SOURCES):
+            some = ",".join(sources[first : first + _SOURCES])
+            await ari.applications.subscribe(applicationName=self._app, eventSource=some)
         self._outside.clear()
         for endpoint in await ari.endpoints.listByTech(tech=_TECHNOLOGY):
             agent = self._agents.get(endpoint.resource)
@@ -50,9 +58,9 @@ class Presence:
                 continue
             self._outside |= {channel: agent.id for channel in endpoint.channel_ids if parse(channel) is None}
             here = endpoint.state == _ONLINE
-            self._route(await self._present(agent, present=here))
+            await self._present(agent, present=here)
             if here:
-                self._route(await self._queue.busy(agent.id, busy=agent.id in self._outside.values()))
+                await self.busy(agent.id)
 
     def heard(self, event: AnyEvent) -> None:
         """Take an event about a phone, or about a channel of one that is not ours."""
@@ -65,7 +73,7 @@ class Presence:
                 agent = self._agents.get(channel.name.removeprefix(f"{_TECHNOLOGY}/").rpartition("-")[0])
                 if agent is not None and parse(channel.id) is None and channel.id not in self._outside:
                     self._outside[channel.id] = agent.id
-                    self._tell(self._queue.busy(agent.id, busy=True))
+                    self._tell(self.busy(agent.id))
             case _:
                 pass
 
@@ -73,16 +81,39 @@ class Presence:
         """Note that a channel ended; the last one outside of us leaves its agent free."""
         agent = self._outside.pop(channel, None)
         if agent is not None and agent not in self._outside.values():
-            self._tell(self._queue.busy(agent, busy=False))
+            self._tell(self.busy(agent))
 
-    def _present(self, agent: Agent, *, present: bool) -> Awaitable[Moves]:
-        return self._queue.presence(agent.id, agent.groups, self._node, present=present)
+    def dials(self, channel: str, agent: Agent) -> None:
+        """Note that an agent is on a call of their own; its end is told by `gone`. The queue hears of it by `busy`."""
+        self._outside[channel] = agent.id
 
-    def _tell(self, news: Awaitable[Moves]) -> None:
+    async def busy(self, agent: AgentId) -> None:
+        """Tell the queue how it is when this agent's turn comes: of a quick change the last word is the true one."""
+        async with self._turns[agent]:
+            try:
+                self._route(await self._queue.busy(agent, busy=agent in self._outside.values()))
+            except QueueUnavailable:
+                self._untold.add(agent)
+                raise
+            except QueueFault:
+                self._untold.discard(agent)  # the queue does not know the agent: nothing is owed
+                raise
+            self._untold.discard(agent)
+
+    async def pay(self) -> None:
+        """Tell the queue of every agent of whom it could not be told; raises QueueError, and then owes on."""
+        for agent in tuple(self._untold):
+            with contextlib.suppress(QueueFault):
+                await self.busy(agent)
+
+    async def _present(self, agent: Agent, *, present: bool) -> None:
+        self._route(await self._queue.presence(agent.id, agent.groups, self._node, present=present))
+
+    def _tell(self, news: Coroutine[Any, Any, None]) -> None:
         self._tasks.start(self._send(news))
 
-    async def _send(self, news: Awaitable[Moves]) -> None:
+    async def _send(self, news: Coroutine[Any, Any, None]) -> None:
         try:
-            self._route(await news)
+            await news
         except QueueError as error:
             _log.warning("an agent's presence is not known to the queue", reason=str(error))

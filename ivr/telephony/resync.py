@@ -24,11 +24,10 @@ UP: Final = "Up"
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """A call that lives on: `offer` is the leg that Asterisk still has for it."""
+    """A call that lives on, with what Asterisk still has for it."""
 
     call: Call
     facts: Adopted
-    offer: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,17 @@ def revive(record: CallRecord) -> Call:
     phase = call.phase
     if not isinstance(phase, Waiting | Talking):
         return call
-    if record.token is None or record.agent is None or record.topic is None:
-        return replace(call, phase=replace(phase, offer=None)) if isinstance(phase, Waiting) else call
-    offer = Offer(record.token, record.agent, answered=record.state == "talking")
-    if offer.answered:
+    if record.topic is None:
+        return replace(call, phase=replace(phase, offers=())) if isinstance(phase, Waiting) else call
+    if record.token is not None and record.agent is not None:
+        offer = Offer(record.token, record.agent, answered=True)
         return replace(call, phase=Talking(record.topic, offer, phase.since))
-    asked = phase.asked if isinstance(phase, Waiting) else phase.topic
-    return replace(call, phase=Waiting(record.topic, asked, phase.since, queued=True, offer=offer))
+    offers = tuple(Offer(token, agent) for token, agent in record.ringing)
+    if isinstance(phase, Waiting):
+        queued = replace(phase, queued=bool(offers), offers=offers)
+    else:
+        queued = Waiting(record.topic, phase.topic, phase.since, queued=True, offers=offers)
+    return replace(call, phase=queued)
 
 
 def in_application(channel: Channel, app: str) -> bool:
@@ -77,10 +80,10 @@ def compare(channels: Sequence[Channel], bridges: Sequence[Bridge], calls: Mappi
         if channel is None or not in_application(channel, app):
             repairs.close.append(call_id)
             continue
-        leg, bridged, n = _facts(call, by_id, bridges)
-        recording = isinstance(call.phase, Recording)
-        repairs.adopt.append(Adoption(call, Adopted(leg, bridged, recording), n))
-        if n is not None:
+        facts = _facts(call, by_id, bridges)
+        repairs.adopt.append(Adoption(call, facts))
+        for token, _state in facts.legs:
+            n = offer_number(token)
             kept_legs.add(str(OwnId("leg", call_id, n)))
             kept_bridges.add(str(OwnId("br", call_id, n)))
     for name, channel in by_id.items():
@@ -97,15 +100,24 @@ def compare(channels: Sequence[Channel], bridges: Sequence[Bridge], calls: Mappi
     return repairs
 
 
-def _facts(call: Call, channels: Mapping[str, Channel], bridges: Sequence[Bridge]) -> tuple[LegState, bool, int | None]:
-    offer: Offer | None = getattr(call.phase, "offer", None)
-    if offer is None:
-        return "none", False, None
-    n = offer_number(offer.token)
-    leg_id = str(OwnId("leg", call.id, n))
-    leg = channels.get(leg_id)
-    if leg is None:
-        return "none", False, None
-    bridge_id = str(OwnId("br", call.id, n))
-    members = next((set(bridge.channels) for bridge in bridges if bridge.id == bridge_id), set[str]())
-    return ("up" if leg.state == UP else "ringing"), {str(call.id), leg_id} <= members, n
+def _facts(call: Call, channels: Mapping[str, Channel], bridges: Sequence[Bridge]) -> Adopted:
+    match call.phase:
+        case Waiting(offers=offers):
+            pass
+        case Talking(offer=offer):
+            offers = (offer,)
+        case _:
+            offers = ()
+    legs: list[tuple[str, LegState]] = []
+    bridged: str | None = None
+    for each in offers:
+        n = offer_number(each.token)
+        leg_id, bridge_id = str(OwnId("leg", call.id, n)), str(OwnId("br", call.id, n))
+        leg = channels.get(leg_id)
+        if leg is None:
+            continue
+        legs.append((each.token, "up" if leg.state == UP else "ringing"))
+        members = next((set(bridge.channels) for bridge in bridges if bridge.id == bridge_id), set[str]())
+        if {str(call.id), leg_id} <= members:
+            bridged = each.token
+    return Adopted(tuple(legs), bridged, isinstance(call.phase, Recording))

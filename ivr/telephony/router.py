@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from ivr.ari import events as ari_events
 from ivr.ari.models import instant_ms
 from ivr.core import inputs as ev
-from ivr.telephony.events import leg_failure
+from ivr.telephony.codes import CODE
+from ivr.telephony.events import leg_failure, leg_lost
 from ivr.telephony.ids import parse, recorded
 from ivr.telephony.presence import EVENTS as PRESENCE_EVENTS
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from ivr.ari import AnyEvent, AriClient, Event
     from ivr.telephony.calls import Calls
+    from ivr.telephony.codes import Codes
     from ivr.telephony.presence import Presence
 
 EVENTS: Final = (
@@ -33,9 +35,10 @@ EVENTS: Final = (
 class Router:
     """Turns events into inputs. Nothing here awaits; what belongs to no call of ours changes nothing."""
 
-    def __init__(self, ari: AriClient, calls: Calls, presence: Presence) -> None:
+    def __init__(self, ari: AriClient, calls: Calls, codes: Codes, presence: Presence) -> None:
         self._ari = ari
         self._calls = calls
+        self._codes = codes
         self._presence = presence
 
     def route(self, event: Event) -> None:
@@ -44,6 +47,8 @@ class Router:
             case "StasisEnd":
                 if actor := self._calls.get(event.channel_id):
                     actor.put(ev.HungUp())
+                else:
+                    self._codes.over(event.channel_id)
             case "ChannelDtmfReceived" | "StasisStart" | "ChannelDestroyed" | "PlaybackFinished":
                 self._decoded(event.decode())
             case "RecordingFinished" | "RecordingFailed":
@@ -54,7 +59,10 @@ class Router:
                 pass
 
     def arrived(self, channel: str, args: Sequence[str], age_ms: int = 0) -> None:
-        """Take a channel that entered our application: an agent's leg that is up, or a caller."""
+        """Take a channel that entered our application: an agent's leg that is up, an agent's code, or a caller."""
+        if args and args[0] == CODE:
+            self._codes.arrived(channel, args)
+            return
         own = parse(channel)
         if own is None:
             self._calls.arrived(channel, args, age_ms)
@@ -76,6 +84,8 @@ class Router:
                 own = parse(event.playback.id)
                 if own is not None and (actor := self._calls.get(own.call)):
                     actor.put(ev.PromptDone(own.n, played=event.playback.state != "failed"))
+                elif own is not None:
+                    self._codes.over(own.call)
             case _:
                 pass
 
@@ -83,10 +93,11 @@ class Router:
         own = parse(channel)
         if own is None:
             self._presence.gone(channel)
+            self._codes.over(channel)
             if actor := self._calls.get(channel):
                 actor.put(ev.HungUp())
         elif own.kind == "leg" and (actor := self._calls.get(own.call)):
-            actor.leg_gone(own.n, leg_failure(cause))
+            actor.leg_gone(own.n, leg_failure(cause), lost=leg_lost(cause))
 
     def _recorded(self, event: Event) -> None:
         own = recorded(event.recording or "")

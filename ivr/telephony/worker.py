@@ -17,8 +17,10 @@ from ivr.ari import Connected, Disconnected, Replaced
 from ivr.core import inputs as ev
 from ivr.core.state import encode
 from ivr.queueing.errors import QueueError, QueueUnavailable, StateLost
-from ivr.queueing.model import Epoch, NodeId, Offer, Routing, Withdrawn
+from ivr.queueing.model import Epoch, News, NodeId, Offer, Withdrawn
+from ivr.queueing.routing import routing_of
 from ivr.telephony.calls import Calls
+from ivr.telephony.codes import CODE, Codes
 from ivr.telephony.lease import NodeLease
 from ivr.telephony.presence import Presence
 from ivr.telephony.resync import compare, revive
@@ -58,7 +60,7 @@ class Worker:
         *,
         ari: AriClient,
         queue: Queue,
-        listener: Callable[[NodeId, Callable[[Offer | Withdrawn], None], Callable[[], None]], OfferListener],
+        listener: Callable[[NodeId, Callable[[Offer | Withdrawn | News], None], Callable[[], None]], OfferListener],
         ledger: Ledger,
         plan: Plan,
         node: str,
@@ -66,7 +68,7 @@ class Worker:
         sounds: str,
         ref_key: bytes,
         metrics: Metrics,
-        wrap_ms: int = 0,
+        wrap_ms: int | None = None,
         recordings: Path | None = None,
         aside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
     ) -> None:
@@ -95,7 +97,8 @@ class Worker:
             recordings=recordings,
         )
         self._presence = Presence(plan, app, self._node, queue, self.calls.route, self._tasks)
-        self._router = Router(ari, self.calls, self._presence)
+        self.codes = Codes(ari, plan, queue, self._presence, self.calls.route, sounds)
+        self._router = Router(ari, self.calls, self.codes, self._presence)
         self.on_event: Callable[[Event], None] = self._router.route
         self.connected = False
 
@@ -114,6 +117,7 @@ class Worker:
                 await self._ari.run()
         finally:
             await self.calls.close()
+            await self.codes.close()
             await self._tasks.close()
             await self._lease.give_back()
 
@@ -135,13 +139,7 @@ class Worker:
         """Enter the site's present epoch, or begin one; put the plan's routing in force."""
         await self._queue.learn_clock()
         founded = await self._queue.found(Epoch(secrets.token_hex(4)))
-        await self._queue.configure(
-            Routing(
-                topics={topic.id: topic.groups for topic in self._plan.topics.values()},
-                ring_ms=self._plan.ring_timeout_ms,
-                wrap_ms=self._wrap_ms,
-            )
-        )
+        await self._queue.configure(routing_of(self._plan, self._wrap_ms))
         if founded.created:
             _log.info("began a new epoch", epoch=founded.epoch)
 
@@ -158,6 +156,7 @@ class Worker:
         async with self._stepping:
             _log.warning("stepping back from the node", node=self._node, reason=why)
             self.calls.abandon()
+            self.codes.abandon()
             self._ari.suspend(why)
             await self._lease.take()
             self._ari.resume()
@@ -173,6 +172,7 @@ class Worker:
                     lost = False
                 reaped = await self._queue.reap()
                 await self.calls.pay()
+                await self._presence.pay()
             except StateLost:
                 if not lost:
                     _log.error("the queue's state is lost; beginning anew")
@@ -238,11 +238,15 @@ class Worker:
                 self.calls.route(await self._queue.end(call_id, "left"))
         for adoption in repairs.adopt:
             actor = self.calls.get(adoption.call.id) or self.calls.begin(adoption.call)
-            if adoption.offer is not None:
-                actor.adopt_leg(adoption.offer, up=adoption.facts.leg == "up", bridged=adoption.facts.bridged)
+            for token, state in adoption.facts.legs:
+                actor.adopt_leg(token, up=state == "up", bridged=adoption.facts.bridged == token)
             actor.put(adoption.facts)
         for channel in repairs.new:
-            self._router.arrived(channel.id, channel.dialplan.app_data.split(",")[1:])
+            args = channel.dialplan.app_data.split(",")[1:]
+            if args[:1] == [CODE]:
+                self.codes.found(channel.id)
+            else:
+                self._router.arrived(channel.id, args)
         if calls or repairs.new or repairs.legs or repairs.bridges:
             _log.info(
                 "adopted what Asterisk held",

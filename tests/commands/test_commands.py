@@ -236,3 +236,17 @@ def test_erasing_says_what_is_gone_and_what_remains(town: Town) -> None:
         assert words in done.stdout
     assert "numéro non connu" in town.ivr("files").stdout
     assert "n'était pas (ou plus) connu" in town.ivr("privacy", "erase", NUMBER).stdout
+
+
+@pytest.mark.redis
+def test_erasing_has_the_queue_forget_too(town: Town, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IVR_REDIS_URL", redis_url)
+    with Redis.from_url(redis_url) as redis:
+        redis.flushdb()
+        assert "retenait de cet appelant est effacé" in town.ivr("privacy", "erase", NUMBER).stdout
+        redis.hset("{pessac}:site", mapping={"epoch": "e1", "clock": "1"})
+        redis.hset("{pessac}:known", f"{town.ref}|etat-civil", '{"fails":[1]}')
+        done = town.ivr("privacy", "erase", NUMBER)
+        assert done.exit_code == 0
+        assert redis.hlen("{pessac}:known") == 0
+        redis.flushdb()

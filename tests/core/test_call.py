@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,13 +13,14 @@ from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core.call import Env, step
 from ivr.core.caller import Caller, CallerRef, CallId
-from ivr.core.plan import AgentId
+from ivr.core.plan import AgentId, Plan, TopicId
 from ivr.core.state import Apologising, Call, Ended, InMenu, Parting, Talking, Waiting, decode, durable, encode
 from tests.plans import small_plan
 
 pytestmark = pytest.mark.unit
 
 PLAN = small_plan()
+MANY = replace(PLAN, topics={id_: replace(topic, strategy="ring-many") for id_, topic in PLAN.topics.items()})
 NOW = 1_700_000_000_000
 
 
@@ -33,15 +35,16 @@ def new_call(klass: str = "normal") -> Call:
 class Story:
     """A call under test: what was said to it and what it asked for."""
 
-    def __init__(self, call: Call | None = None) -> None:
+    def __init__(self, call: Call | None = None, plan: Plan = PLAN) -> None:
         self.call = call or new_call()
+        self.plan = plan
         self.now = NOW
         self.effects: list[fx.Effect] = []
 
     def tell(self, *inputs: ev.Input) -> list[fx.Effect]:
         said: list[fx.Effect] = []
         for happened in inputs:
-            self.call, effects = step(self.call, happened, Env(self.now, PLAN))
+            self.call, effects = step(self.call, happened, Env(self.now, self.plan))
             said.extend(effects)
         self.effects.extend(said)
         return said
@@ -187,7 +190,7 @@ def test_a_relay_call_goes_straight_to_people() -> None:
     story = Story(new_call("relay"))
     effects = story.tell(ev.Started())
     assert kinds(effects)[:2] == ["Answer", "JoinQueue"]
-    assert fx.JoinQueue(PLAN.general, priority=True) in effects
+    assert fx.JoinQueue(PLAN.general, NOW, "relay") in effects
 
 
 def test_music_comes_back_after_each_sentence_of_the_wait() -> None:
@@ -220,7 +223,7 @@ def test_a_stale_answer_only_drops_its_leg() -> None:
 def test_nobody_there_tries_the_general_desk_then_takes_a_message() -> None:
     story = at_menu()
     story.tell(ev.Digit("1"))
-    assert fx.JoinQueue(PLAN.general, priority=False) in story.tell(ev.Queued(1, staffed=False))
+    assert fx.JoinQueue(PLAN.general, NOW) in story.tell(ev.Queued(1, staffed=False))
     assert "LeaveQueue" in kinds(story.tell(ev.Queued(1, staffed=False)))
     assert asked_for(story) == "etat-civil"
     assert isinstance(story.prompt_ends()[0], fx.Record)
@@ -238,6 +241,14 @@ def test_an_agent_who_drops_at_once_was_no_answer() -> None:
     assert isinstance(story.call.phase, Waiting)
 
 
+def test_a_phone_that_dies_in_a_talk_has_not_served_the_caller() -> None:
+    story = talking()
+    effects = story.tell(ev.AgentLeft("e:1", lost=True))
+    assert kinds(effects)[:2] == ["DropLeg", "Release"]
+    assert fx.JoinQueue(TopicId("etat-civil"), story.now) in effects
+    assert isinstance(story.tell(ev.Queued(1, staffed=True))[0], fx.Play)
+
+
 def test_the_end_of_a_talk_ends_the_call_as_answered() -> None:
     story = talking()
     assert kinds(story.tell(ev.AgentLeft("e:1")))[:3] == ["DropLeg", "Release", "Hangup"]
@@ -246,28 +257,104 @@ def test_the_end_of_a_talk_ends_the_call_as_answered() -> None:
 
 def test_adoption_continues_each_phase() -> None:
     menu = at_menu()
-    assert kinds(menu.tell(ev.Adopted("none", bridged=False, recording=False))) == ["Play", "StartTimer"]
+    assert kinds(menu.tell(ev.Adopted())) == ["Play", "StartTimer"]
     wait = waiting()
-    assert kinds(wait.tell(ev.Adopted("none", bridged=False, recording=False))) == ["Hold", "StartTimer", "JoinQueue"]
+    assert kinds(wait.tell(ev.Adopted())) == ["Hold", "StartTimer", "JoinQueue"]
     talk = talking()
-    assert kinds(talk.tell(ev.Adopted("up", bridged=True, recording=False))) == ["StartTimer"]
+    assert kinds(talk.tell(ev.Adopted((("e:1", "up"),), "e:1"))) == ["StartTimer"]
+
+
+def test_several_phones_ring_and_the_first_who_answers_has_the_call() -> None:
+    many = replace(PLAN.topics[TopicId("etat-civil")], strategy="ring-many")
+    plan = replace(PLAN, topics={**PLAN.topics, many.id: many})
+    story = Story(plan=plan)
+    story.tell(ev.Started(), ev.Digit("1"), ev.Queued(1, staffed=True))
+    alice, bob = ev.OfferMade("e:1", AgentId("alice")), ev.OfferMade("e:2", AgentId("bob"))
+    assert kinds(story.tell(alice, bob, alice)) == ["DialAgent", "DialAgent"]
+    assert fx.Accept("e:2") in story.tell(ev.AgentAnswered("e:2"))
+    assert fx.Accept("e:1") in story.tell(ev.AgentAnswered("e:1"))
+    effects = story.tell(ev.Accepted("e:2"))
+    assert [effect for effect in effects if isinstance(effect, fx.DropLeg)] == [fx.DropLeg("e:1")]
+    assert fx.Bridge("e:2") in effects
+    assert story.tell(ev.OfferWithdrawn("e:1"), ev.AcceptRefused("e:1"), ev.AgentLeft("e:1")) == []
+    assert isinstance(story.call.phase, Talking)
+
+
+def test_who_answered_too_late_is_let_go_while_the_other_rings_on() -> None:
+    many = replace(PLAN.topics[TopicId("etat-civil")], strategy="ring-many")
+    story = Story(plan=replace(PLAN, topics={**PLAN.topics, many.id: many}))
+    story.tell(ev.Started(), ev.Digit("1"), ev.Queued(1, staffed=True))
+    story.tell(ev.OfferMade("e:1", AgentId("alice")), ev.OfferMade("e:2", AgentId("bob")), ev.AgentAnswered("e:1"))
+    assert kinds(story.tell(ev.AcceptRefused("e:1"))) == ["DropLeg", "StartTimer"]
+    assert isinstance(story.call.phase, Waiting)
+    assert [offer.token for offer in story.call.phase.offers] == ["e:2"]
+
+
+def test_nobody_left_is_told_while_waiting_but_not_while_a_phone_rings() -> None:
+    story = waiting()
+    story.tell(ev.OfferMade("e:1", AgentId("alice")))
+    assert story.tell(ev.Unstaffed()) == []
+    story.tell(ev.AgentFailed("e:1", "miss"))
+    assert fx.JoinQueue(PLAN.general, NOW) in story.tell(ev.Unstaffed())
+    assert asked_for_after(story, ev.Unstaffed()) == "etat-civil"
+
+
+def asked_for_after(story: Story, happened: ev.Input) -> str:
+    story.tell(happened)
+    return asked_for(story)
+
+
+def test_a_long_wait_offers_a_message_and_puts_nobody_out() -> None:
+    story = waiting()
+    assert story.tell(ev.Digit("2")) == []
+    (stop, play) = story.tell(ev.Overflowed())
+    assert isinstance(stop, fx.StopPlay)
+    assert play == fx.Play(story.call.serial, (PLAN.announcements.overflow,))
+    assert story.tell(ev.Overflowed()) == []
+    assert story.prompt_ends() == [fx.Hold()]
+    assert kinds(story.tell(ev.Digit("2"))) == ["Play", "LeaveQueue", "StartTimer"]
+    assert asked_for(story) == "etat-civil"
+
+
+def test_when_no_line_is_free_a_number_is_called_back_and_the_promise_comes_first() -> None:
+    story = Story()
+    assert kinds(story.tell(ev.Started(full=True))) == ["Answer", "Promise", "StartTimer"]
+    effects = story.tell(ev.Promised())
+    assert isinstance(effects[0], fx.Play)
+    assert effects[0].prompts == (PLAN.announcements.full_callback,)
+    assert story.tell(ev.HungUp()) == [fx.Finish("promised")]
+
+
+def test_when_no_line_is_free_a_hidden_number_leaves_a_message_and_a_relay_goes_on() -> None:
+    hidden = replace(new_call(), caller=Caller(CallerRef("r"), None, "hidden", "normal"))
+    story = Story(hidden)
+    assert kinds(story.tell(ev.Started(full=True))) == ["Answer", "Play", "StartTimer"]
+    assert isinstance(story.prompt_ends()[0], fx.Record)
+    assert "JoinQueue" in kinds(Story(new_call("relay")).tell(ev.Started(full=True)))
 
 
 SERIALS = st.integers(0, 40)
 TOKENS = st.sampled_from(["e:1", "e:2", "e:3"])
 INPUTS: st.SearchStrategy[ev.Input] = st.one_of(
-    st.just(ev.Started()),
-    st.builds(ev.Adopted, st.sampled_from(["none", "ringing", "up"]), st.booleans(), st.booleans()),
+    st.builds(ev.Started, st.booleans()),
+    st.builds(
+        ev.Adopted,
+        st.dictionaries(TOKENS, st.sampled_from(["none", "ringing", "up"])).map(lambda legs: tuple(legs.items())),
+        st.none() | TOKENS,
+        st.booleans(),
+    ),
     st.builds(ev.Digit, st.sampled_from([*"0123456789*#", "A"])),
     st.builds(ev.PromptDone, SERIALS, st.booleans()),
     st.builds(ev.TimerFired, SERIALS),
     st.builds(ev.Queued, st.integers(0, 5), st.booleans()),
     st.just(ev.QueueLost()),
+    st.just(ev.Unstaffed()),
+    st.just(ev.Overflowed()),
     st.builds(ev.OfferMade, TOKENS, st.sampled_from([AgentId("alice"), AgentId("bob")])),
     st.builds(ev.OfferWithdrawn, TOKENS),
     st.builds(ev.AgentAnswered, TOKENS),
     st.builds(ev.AgentFailed, TOKENS, st.sampled_from(["miss", "busy", "failed"])),
-    st.builds(ev.AgentLeft, TOKENS),
+    st.builds(ev.AgentLeft, TOKENS, st.booleans()),
     st.builds(ev.Accepted, TOKENS),
     st.builds(ev.AcceptRefused, TOKENS),
     st.builds(ev.BridgeFailed, TOKENS),
@@ -276,6 +363,7 @@ INPUTS: st.SearchStrategy[ev.Input] = st.one_of(
     st.just(ev.PromiseFailed()),
 )
 CURRENT = st.sampled_from(["prompt", "timer", "input"])
+PLANS = st.sampled_from([PLAN, MANY])
 STEPS = st.lists(st.tuples(CURRENT, INPUTS, st.integers(0, 90_000)), max_size=60)
 
 
@@ -288,11 +376,11 @@ def live(story: Story, which: str, happened: ev.Input) -> ev.Input:
     return happened
 
 
-@given(STEPS)
+@given(STEPS, PLANS)
 def test_whatever_happens_hanging_up_ends_it_once_and_for_good(
-    steps: list[tuple[str, ev.Input, int]],
+    steps: list[tuple[str, ev.Input, int]], plan: Plan
 ) -> None:
-    story = Story()
+    story = Story(plan=plan)
     story.tell(ev.Started())
     for which, happened, later in steps:
         story.now += later
@@ -306,9 +394,11 @@ def test_whatever_happens_hanging_up_ends_it_once_and_for_good(
     assert story.tell(ev.HungUp()) == []
 
 
-@given(STEPS)
-def test_a_living_call_always_has_a_timer_or_was_handed_over(steps: list[tuple[str, ev.Input, int]]) -> None:
-    story = Story()
+@given(STEPS, PLANS)
+def test_a_living_call_always_has_a_timer_or_was_handed_over(
+    steps: list[tuple[str, ev.Input, int]], plan: Plan
+) -> None:
+    story = Story(plan=plan)
     story.tell(ev.Started())
     for which, happened, later in steps:
         story.now += later
@@ -320,9 +410,9 @@ def test_a_living_call_always_has_a_timer_or_was_handed_over(steps: list[tuple[s
             assert "StartTimer" in kinds(effects) or "HandBack" in kinds(effects), (before, happened)
 
 
-@given(STEPS)
-def test_old_serials_change_nothing(steps: list[tuple[str, ev.Input, int]]) -> None:
-    story = Story()
+@given(STEPS, PLANS)
+def test_old_serials_change_nothing(steps: list[tuple[str, ev.Input, int]], plan: Plan) -> None:
+    story = Story(plan=plan)
     story.tell(ev.Started())
     for which, happened, later in steps:
         story.now += later
@@ -330,16 +420,16 @@ def test_old_serials_change_nothing(steps: list[tuple[str, ev.Input, int]]) -> N
         playing = getattr(story.call.phase, "play", 0)
         for serial in range(story.call.serial):
             if serial != playing:
-                assert step(story.call, ev.PromptDone(serial), Env(story.now, PLAN)) == (story.call, ())
+                assert step(story.call, ev.PromptDone(serial), Env(story.now, story.plan)) == (story.call, ())
             if serial != story.call.timer:
-                assert step(story.call, ev.TimerFired(serial), Env(story.now, PLAN)) == (story.call, ())
+                assert step(story.call, ev.TimerFired(serial), Env(story.now, story.plan)) == (story.call, ())
 
 
-@given(STEPS)
+@given(STEPS, PLANS)
 def test_every_leg_that_was_dialled_is_bridged_declined_or_dropped(
-    steps: list[tuple[str, ev.Input, int]],
+    steps: list[tuple[str, ev.Input, int]], plan: Plan
 ) -> None:
-    story = Story()
+    story = Story(plan=plan)
     story.tell(ev.Started())
     dialled: set[str] = set()
     for which, happened, later in steps:
@@ -353,8 +443,9 @@ def test_every_leg_that_was_dialled_is_bridged_declined_or_dropped(
                 case _:
                     pass
         phase = story.call.phase
-        held = phase.offer.token if isinstance(phase, Waiting | Talking) and phase.offer else None
-        assert dialled <= {held}
+        offers = phase.offers if isinstance(phase, Waiting) else ()
+        held = {phase.offer.token} if isinstance(phase, Talking) else {offer.token for offer in offers}
+        assert dialled <= held
     for effect in story.tell(ev.HungUp()):
         if isinstance(effect, fx.DropLeg):
             dialled.discard(effect.token)
@@ -371,7 +462,17 @@ def test_only_what_must_survive_a_crash_is_durable() -> None:
 
 
 def test_a_snapshot_of_another_schema_is_refused() -> None:
-    text = encode(new_call()).replace('"schema":1', '"schema":99')
+    text = encode(new_call()).replace('"schema":2', '"schema":99')
     with pytest.raises(ValueError, match="unknown schema"):
         decode(text)
     assert decode(encode(replace(new_call(), keys="12"))).keys == "12"
+
+
+def test_a_snapshot_of_the_version_before_is_adopted() -> None:
+    kept = replace(new_call(), phase=Waiting(PLAN.general, PLAN.general, NOW))
+    fields = json.loads(encode(kept))
+    fields["schema"] = 1
+    for name in ("offers", "invited"):
+        del fields["phase"][name]
+    fields["phase"]["offer"] = None
+    assert decode(json.dumps(fields)) == kept

@@ -116,7 +116,7 @@ async def test_a_relay_service_goes_straight_to_people(trial: Trial) -> None:
     ringing = await trial.rings(agent)
     assert await trial.topic() == "accueil"
     record = next(iter((await trial.state()).calls.values()))
-    assert record.klass == 1
+    assert record.reason == "relay"
     await ringing.answer()
     await trial.talking()
     assert await trial.seconds_of(call, trial.menu.prompt) < 0.1

@@ -100,7 +100,12 @@ class Trial:
 
     async def rings(self, phone: Phone, seconds: float = SOON_S) -> PhoneCall:
         """The call that rings this phone now."""
-        return await within(seconds, f"{phone.user} rings", phone.next_call())
+        try:
+            return await within(seconds, f"{phone.user} rings", phone.next_call())
+        except SceneFailed as failed:
+            held = await self.state()
+            agent = held.agents[self._id(phone)]
+            raise SceneFailed(f"{failed}; the queue holds {agent}, {list(held.calls.values())}") from None
 
     async def joined(self, agent: Phone, key: str = "1") -> tuple[PhoneCall, PhoneCall]:
         """A caller and an agent who talk."""
@@ -205,7 +210,7 @@ class Trial:
                 offers=list(held.offers),
                 talks=list(held.talks),
                 waiting=dict(held.waiting),
-                deadlines=[member for member in held.deadlines if not member.startswith("agent:")],
+                deadlines=[member for member in held.deadlines if not member.startswith(("agent:", "known:"))],
                 engaged=[agent.id for agent in held.agents.values() if agent.token or agent.call],
                 channels=await self.house.channels(),
                 bridges=await self.house.bridges(),

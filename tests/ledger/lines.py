@@ -36,7 +36,7 @@ class Script:
         """A call that is answered, said to be done, and over."""
         before = len(self.lines)
         self("arrived", call=call, node="a", arrival=self.at)
-        self("trail", call=call, trail=[[self.at, "menu", "principal"], [self.at, "key", "1"]])
+        self("trail", call=call, trail=[[self.at, "menu", "principal"], [self.at, "key", "1 principal"]])
         self("joined", call=call, topic=topic, since=self.at, caller=caller, node="a")
         self("offered", 0, call=call, agent=agent, topic=topic, token="e1:1", step=0, rule="longest-idle")
         self("accepted", 5_000, call=call, agent=agent, topic=topic, token="e1:1", wait=7_000)

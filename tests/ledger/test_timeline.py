@@ -43,7 +43,7 @@ def test_a_whole_call_is_told() -> None:
     agent(script, "bob", "paused", "dejeuner")
     script("accepted", call="other", agent="alice", topic="etat-civil", token="e1:0", wait="0")
     script("arrived", call="c", node="a", arrival=T0)
-    trail = [[script.at, "menu", "principal"], [script.at, "invalid", "9"], [script.at, "key", "1"]]
+    trail = [[script.at, "menu", "principal"], [script.at, "invalid", "9"], [script.at, "key", "1 principal"]]
     script("trail", call="c", trail=trail)
     script("joined", call="c", topic="etat-civil", since=T0, reason="relay", caller="r1", node="a")
     agent(script, "chloe", "idle", "present")
@@ -103,7 +103,7 @@ def test_repairs_unsaid_outcomes_promises_and_the_unknown_are_told() -> None:
     script("restored", call="c", agent="alice", topic="nowhere", token="t")
     script("withdrawn", call="c", agent="zoe", topic="nowhere", token="t", reason="sunspots")
     script("overflow", call="c", topic="nowhere", why="ratio")
-    script("left", call="c", topic="nowhere", reason="message")
+    script("left", call="c", topic="nowhere", reason="told")
     script("unresolved", call="c", agent="alice", topic="nowhere")
     script("sung", call="c", song="la")
     script("ended", call="c", outcome="promised")
@@ -114,9 +114,9 @@ def test_repairs_unsaid_outcomes_promises_and_the_unknown_are_told() -> None:
         "Attend une personne pour « nowhere ».",
         "Réparation : l'état partagé était perdu, il est reconstruit ; l'appel a continué.",
         "Réparation : la conversation avec Alice est retrouvée après une panne, sans être coupée.",
-        "La proposition à zoe est retirée (sunspots) ; l'appelant garde sa place.",
+        "La proposition à zoe est retirée (sunspots).",
         "Un message avec rappel lui est proposé (trop d'appelants pour les agents présents).",
-        "Quitte la file d'attente (message).",
+        "Quitte la file d'attente : il sait que personne ne peut répondre.",
         "Alice n'a pas indiqué la suite à temps : le dossier reste à son nom.",
         "sung : song la.",
         "Fin de l'appel : une réponse est promise.",

@@ -8,11 +8,14 @@ from typing import Any
 from ivr.core.plan import (
     Agent,
     AgentId,
+    AgentSentences,
     Announcements,
     Group,
     GroupId,
     Menu,
     MenuId,
+    OutcomeCode,
+    PauseReason,
     Plan,
     PromptId,
     SiteId,
@@ -28,6 +31,18 @@ ANNOUNCEMENTS = (
     *("greeting", "invalid", "no_input", "to_human", "queued", "patience", "unstaffed", "leave_message"),
     *("message_kept", "goodbye", FALLBACK, MESSAGE, KEPT, "full_callback", "full_message", "overflow"),
 )
+
+
+def codes(refused: str = KEPT) -> dict[str, Any]:
+    """Return the fields of a plan whose agents have codes: *1, *21, *22, *31 and *4."""
+    said = (PromptId("pret"), PromptId("note"), PromptId("prolonge"), PromptId(refused))
+    pauses = [PauseReason("1", "dejeuner", "Déjeuner", 3_600_000, said[0])]
+    pauses.append(PauseReason("2", "reunion", "Réunion ; [x]", 3_600_000, said[0]))
+    return {
+        "agent_sentences": AgentSentences(*said),
+        "pauses": {reason.key: reason for reason in pauses},
+        "outcomes": {"1": OutcomeCode("1", "repondu", "Répondu")},
+    }
 
 
 def small_plan(**changes: Any) -> Plan:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import shutil
 import socket
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from ivr.core.plan import Agent, AgentId
 from ivr.provision.render import TEMPLATES, Bench, Tls, TrunkRegistration
 from tests.provision.instance import HOME, SOUNDS, TRUNK, instance
 from tests.provision.phone import phone
-from tests.provision.plans import small_plan
+from tests.provision.plans import codes, small_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,6 +142,49 @@ async def test_an_agent_reaches_no_line(tmp_path: Path) -> None:
         for dialled in ("112", "15", "0536490000", "+33639980001", "agent-omar", "*21", "fallback", "s"):
             status, _ = await office.invite(dialled, caller="agent-lucie", password=password)
             assert status == 403, dialled
+
+
+async def test_a_code_names_the_phone_that_proved_its_password_and_comes_from_nowhere_else(tmp_path: Path) -> None:
+    plan = small_plan(**codes())
+    async with (
+        instance(tmp_path, plan, watchdog_s=5) as asterisk,
+        asterisk.worker() as worker,
+        phone(OFFICE, asterisk.address) as office,
+        phone(TRUNK, asterisk.address) as trunk,
+    ):
+        password = asterisk.secrets.agent_password("lucie")
+        for dialled, code in (("*1", "1"), ("*21", "21"), ("*31", "31"), ("*4", "4")):
+            asked = office.start_invite(dialled, caller="agent-lucie", password=password)
+            event = await worker.event("StasisStart")
+            assert event["args"] == ["code", code, "agent-lucie"]
+            await worker.post(f"channels/{event['channel']['id']}/answer")
+            status, _ = await asked
+            assert status == 200
+            await worker.delete(f"channels/{event['channel']['id']}")
+        for dialled in ("*", "*2", "*23", "*32", "*41", "*11", "**21", "21", "1"):
+            status, _ = await office.invite(dialled, caller="agent-lucie", password=password)
+            assert status == 403, dialled
+        status, _ = await trunk.invite("*21", caller="agent-lucie")
+        assert status == 404
+
+
+@pytest.mark.parametrize("worker", ["gone", "frozen"])
+async def test_a_code_that_no_worker_takes_is_refused_aloud(tmp_path: Path, worker: str) -> None:
+    plan = small_plan(**codes("menu"))
+    async with AsyncExitStack() as opening:
+        asterisk = await opening.enter_async_context(instance(tmp_path, plan))
+        if worker == "frozen":
+            await opening.enter_async_context(asterisk.worker())
+        else:
+            asterisk.expected.append(r"Stasis app 'ivr-a' doesn't exist|per-call config for app 'ivr-a'")
+        office = await opening.enter_async_context(phone(OFFICE, asterisk.address))
+        status, call = await office.invite(
+            "*21", caller="agent-lucie", password=asterisk.secrets.agent_password("lucie")
+        )
+        assert status == 200
+        assert call is not None
+        await call.wait_end()
+        assert office.names(0, SOUNDS) == ["menu"]
 
 
 async def test_the_trunk_reaches_nothing_but_the_site(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ivr.core.plan import Agent, AgentId, PromptId
+from ivr.core.plan import Agent, AgentId, PauseReason, PromptId
 from ivr.provision.render import (
     TEMPLATES,
     Bench,
@@ -25,7 +25,7 @@ from ivr.provision.render import (
 from ivr.provision.secrets import Secrets
 from ivr.provision.sections import desk, number_forms
 from ivr.provision.template import fill
-from tests.provision.plans import small_plan
+from tests.provision.plans import codes, small_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +150,32 @@ def test_the_desk_is_every_agent_of_the_general_topic_once(secrets: Secrets) -> 
     assert [agent.id for agent in desk(plan)] == ["lucie", "omar"]
     text = compose(plan, secrets, RenderOptions())["extensions.conf"]
     assert re.findall(r"DEVICE_STATE\(PJSIP/([a-z-]+)\)", text) == ["agent-lucie", "agent-omar"]
+
+
+def test_agents_have_the_codes_of_the_plan_and_no_other(secrets: Secrets) -> None:
+    text = compose(small_plan(**codes()), secrets, RenderOptions())["extensions.conf"]
+    dialled = re.findall(r"^exten => (.+?),1,(.*)$", section(text, "from-agents"), re.MULTILINE)
+    assert dialled == [
+        *((f"*{code}", f"Goto(code,{code},1)") for code in ("1", "21", "22", "31", "4")),
+        ("_[+*#0-9a-zA-Z]!", "Hangup(21)"),
+    ]
+    assert "; Réunion x\n" in text
+    way = section(text, "code")
+    assert "Stasis(ivr-a,code,${EXTEN},${CHANNEL(endpoint)})" in way
+    assert "Playback(/var/lib/standardiste/prompts/fr/fallback_kept)" in way
+    assert "CALLERID" not in way
+
+
+def test_a_plan_without_sentences_has_no_codes(secrets: Secrets) -> None:
+    text = compose(small_plan(**codes() | {"agent_sentences": None}), secrets, RenderOptions())["extensions.conf"]
+    assert "[code]" not in text
+    assert re.findall(r"^exten => (.+?),", section(text, "from-agents"), re.MULTILINE) == ["_[+*#0-9a-zA-Z]!"]
+
+
+def test_a_code_cannot_write_configuration(secrets: Secrets) -> None:
+    evil = PauseReason("1,1,System(x)\n", "x", "X", 60_000, PromptId("x"))
+    with pytest.raises(ProvisionError, match="code"):
+        compose(small_plan(**codes() | {"pauses": {evil.key: evil}}), secrets, RenderOptions())
 
 
 def test_options_that_are_off_leave_nothing_behind(secrets: Secrets) -> None:

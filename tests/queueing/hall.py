@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ivr.core.plan import AgentId, GroupId, SiteId, TopicId
-from ivr.queueing.model import CallId, Changed, Epoch, NodeId, Routing
+from ivr.queueing.model import CallId, Changed, Epoch, NodeId, Routing, TopicRouting
 from ivr.queueing.queue import Queue
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ A, B = NodeId("a"), NodeId("b")
 PAPERS, ROADS = TopicId("papers"), TopicId("roads")
 DESK, CIVIL = GroupId("desk"), GroupId("civil")
 ANN, BOB = AgentId("ann"), AgentId("bob")
-ROUTING = Routing({PAPERS: (CIVIL, DESK), ROADS: (DESK,)}, wrap_ms=3_000)
+ROUTING = Routing({PAPERS: TopicRouting.plain(CIVIL, DESK), ROADS: TopicRouting.plain(DESK)}, wrap_ms=3_000)
 ONE, TWO, THREE = CallId("a-1.1"), CallId("a-1.2"), CallId("a-1.3")
 EPOCH = Epoch("e1")
 
@@ -36,7 +36,7 @@ class Hand:
 
 
 def queue_on(redis: Redis, site: SiteId, clock: Any, node: NodeId = A, retry: Retry | None = None) -> Queue:
-    return Queue(redis, site, [PAPERS, ROADS], node=node, clock=clock, retry=retry)
+    return Queue(redis, site, ROUTING.lines, node=node, clock=clock, retry=retry)
 
 
 async def stream(redis: Redis, queue: Queue) -> list[tuple[bytes, dict[bytes, bytes]]]:
@@ -48,5 +48,5 @@ async def ready(queue: Queue, agent: AgentId = ANN, groups: Sequence[GroupId] = 
     return await queue.presence(agent, groups, A, present=True)
 
 
-async def join(queue: Queue, call: CallId, topic: TopicId = PAPERS, ago: int = 0, klass: int = 0) -> Any:
-    return await queue.join(call, A, topic, T0 - ago, klass, snapshot=f"{call} waits")
+async def join(queue: Queue, call: CallId, topic: TopicId = PAPERS, ago: int = 0, **facts: Any) -> Any:
+    return await queue.join(call, A, topic, T0 - ago, snapshot=f"{call} waits", **facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -148,23 +149,24 @@ async def test_what_workers_hold_is_rebuilt_under_a_new_epoch(queue: Queue, redi
     (offer,) = (await join(queue, ONE, ago=9_000)).offers
     await queue.accept(offer.token, "talks")
     await join(queue, TWO, ago=5_000)
-    await join(queue, THREE, ROADS, ago=7_000, klass=1)
+    await join(queue, THREE, ROADS, ago=7_000, reason="relay")
     old = await queue.dump()
     await redis.delete(*(await redis.keys(f"{{{queue.site}}}:*")))
     clock.ms += 500
     founded = await queue.found(Epoch("e2"))
     assert (founded.created, founded.epoch) == (True, "e2")
     await queue.configure(ROUTING)
-    await queue.join(TWO, A, PAPERS, T0 - 5_000, snapshot=f"{TWO} waits")
+    await queue.join(TWO, A, PAPERS, T0 - 5_000, since=T0, snapshot=f"{TWO} waits")
     (wrong,) = (await ready(queue)).offers
     assert wrong.call == TWO
     talk = Talk(ONE, A, PAPERS, T0 - 9_000, ANN, A, offer.token)
     restored = await queue.restore(talk, "talks")
     assert [gone.token for gone in restored.withdrawn] == [wrong.token]
     assert not (await queue.restore(talk, "talks")).changed
-    await queue.join(THREE, A, ROADS, T0 - 7_000, 1, snapshot=f"{THREE} waits")
+    await queue.join(THREE, A, ROADS, T0 - 7_000, reason="relay", since=T0, snapshot=f"{THREE} waits")
     new = await queue.dump()
-    assert (new.calls, new.waiting) == (old.calls, old.waiting)
+    talk_was = replace(old.calls[ONE], since=None)  # a talk's wait is over
+    assert (new.calls, new.waiting) == ({**old.calls, ONE: talk_was}, old.waiting)
     assert new.agents[ANN].token == offer.token
     await queue.release(ONE)
     assert (await queue.resume(ANN)).offers[0].call == THREE

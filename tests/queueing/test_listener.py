@@ -10,7 +10,7 @@ import pytest
 
 from ivr.core.plan import AgentId, GroupId, TopicId
 from ivr.queueing.listener import OfferListener
-from ivr.queueing.model import CallId, Epoch, NodeId, Offer, Routing, Withdrawn
+from ivr.queueing.model import CallId, Epoch, News, NodeId, Offer, Routing, TopicRouting, Withdrawn
 from ivr.queueing.queue import Queue
 from ivr.queueing.retry import Retry
 
@@ -29,8 +29,8 @@ async def test_offers_of_others_are_heard_also_after_a_cut(redis: Redis, site: S
     here, there = (Queue(redis, site, [PAPERS], node=node) for node in (A, B))
     for queue in (here, there):
         await queue.found(Epoch("e1"))
-    await here.configure(Routing({PAPERS: (DESK,)}))
-    heard: asyncio.Queue[Offer | Withdrawn | str] = asyncio.Queue()
+    await here.configure(Routing({PAPERS: TopicRouting.plain(DESK)}))
+    heard: asyncio.Queue[Offer | Withdrawn | News | str] = asyncio.Queue()
     listener = OfferListener(
         redis, here.keys, A, heard.put_nowait, lambda: heard.put_nowait("listening"), retry=Retry(first_ms=1)
     )

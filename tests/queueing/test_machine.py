@@ -19,7 +19,7 @@ from redis import Redis
 from ivr.core.plan import AgentId, GroupId, SiteId, TopicId
 from ivr.queueing import commands as c
 from ivr.queueing.errors import QueueFault, StateLost
-from ivr.queueing.model import CallId, Dump, Epoch, Moves, NodeId, Routing, Talk, Token
+from ivr.queueing.model import CallId, Dump, Epoch, Moves, NodeId, Routing, Step, Talk, Token, TopicRouting
 from ivr.queueing.replies import text
 from ivr.queueing.sync import SyncQueue
 from tests.queueing.invariants import as_the_reference, the_invariants_hold
@@ -40,29 +40,62 @@ AGENTS = ("ann", "bob", "cid", "dee")
 GROUPS = ("desk", "civil", "urban")
 
 
-def _routing(wrap_ms: int, cooldown_ms: int, **topics: str) -> Routing:
-    return Routing(
-        {TopicId(topic): tuple(GroupId(group) for group in groups.split()) for topic, groups in topics.items()},
-        wrap_ms=wrap_ms,
-        cooldown_ms=cooldown_ms,
-    )
+def _topic(*steps: str, **how: Any) -> TopicRouting:
+    """Steps as "civil desk" or "30 desk *": seconds first, then groups."""
+    made = []
+    for text_ in steps:
+        words = text_.split()
+        after = int(words.pop(0)) * 1_000 if words[0].isdigit() else 0
+        made.append(Step(after, tuple(map(GroupId, words))))
+    return TopicRouting(tuple(made), **how)
 
 
 ROUTINGS = (
-    _routing(3_000, 60_000, any="desk civil urban", papers="civil", roads="urban desk"),
-    _routing(0, 5_000, any="desk", papers="civil desk"),
-    _routing(45_000, 0, papers="urban", roads="urban", school="desk civil"),
+    Routing(
+        {
+            TopicId("any"): _topic("desk civil urban", at_once=3),
+            TopicId("papers"): _topic("civil", "20 desk", "60 *", overflow_wait_ms=40_000),
+            TopicId("roads"): _topic("urban desk", overflow_ratio=1.5),
+        },
+        wrap_ms=3_000,
+        coded=True,
+    ),
+    Routing(
+        {
+            TopicId("any"): _topic("desk", "5 *", at_once=2),
+            TopicId("papers"): _topic("civil desk", ordered=True),
+        },
+        cooldown_ms=5_000,
+        missed_pause_ms=20_000,
+        boost_ms=10_000,
+        ranks={GroupId("civil"): {AgentId("bob"): 0, AgentId("ann"): 1}, GroupId("desk"): {AgentId("ann"): 0}},
+    ),
+    Routing(
+        {
+            TopicId("papers"): _topic("urban", "10 civil"),
+            TopicId("roads"): _topic("urban", at_once=2),
+            TopicId("school"): _topic("desk civil", "30 *", overflow_wait_ms=15_000, overflow_ratio=2.0),
+        },
+        wrap_ms=45_000,
+        cooldown_ms=0,
+        empty_grace_ms=5_000,
+        coded=True,
+    ),
 )
 
 WEIGHTS = {
     "time": 20, "new": 25, "join": 5, "leave": 6, "release": 14, "end": 12, "accept": 25, "decline": 10,
-    "present": 5, "pause": 2, "resume": 6, "busy": 4, "reap": 10, "stale": 2, "late": 4, "configure": 4,
+    "present": 5, "pause": 2, "resume": 6, "busy": 4, "reap": 12, "stale": 2, "late": 4, "configure": 4,
+    "outcome": 5, "extend": 2, "forget": 1,
 }  # fmt: skip
 
 agents = st.sampled_from(AGENTS)
 nodes = st.sampled_from(NODES)
 groups = st.lists(st.sampled_from(GROUPS), max_size=3, unique=True)
 picks = st.integers(0, 10_000)
+reasons = st.sampled_from([None, None, None, "relay", "crisis"])
+REFS = (None, "r1", "r2")
+refs = st.sampled_from(REFS)
 doubled = st.booleans()
 
 
@@ -102,7 +135,7 @@ class QueueMachine(RuleBasedStateMachine):
         dump = self.dump()
         site = {key: value for key, value in dump.site.items() if key != "clock"}
         return (dump.calls, dump.agents, dump.offers, dump.talks, dump.deadlines, dump.idle, dump.waiting,
-                site, self.redis.xlen(f"{{{SITE}}}:events"))  # fmt: skip
+                dump.known, site, self.redis.xlen(f"{{{SITE}}}:events"))  # fmt: skip
 
     def do(self, command: Command[Any], node: str = "a", *, twice: bool = False) -> Any:
         expected = self.reference.apply(command, self.now)
@@ -119,6 +152,7 @@ class QueueMachine(RuleBasedStateMachine):
             fresh = [(offer.token, offer.call, offer.agent) for offer in self.reference.made]
             assert [offer for offer in made if offer in fresh] == fresh
             assert sorted(offer.token for offer in reply.withdrawn) == sorted(self.reference.withdrawn)
+            assert sorted((news.call, news.kind) for news in reply.news) == sorted(self.reference.told)
         if twice:
             before = self.frozen()
             self.queue(node).run(command, self.now)
@@ -158,15 +192,15 @@ class QueueMachine(RuleBasedStateMachine):
     def configure(self, which: Routing, twice: bool) -> None:
         self.do(c.configure(which), twice=twice)
 
-    @rule(node=nodes, topic=picks, klass=st.sampled_from([0, 0, 0, 1]), ago=st.integers(0, 60_000), twice=doubled)
-    def new_call(self, node: str, topic: int, klass: int, ago: int, twice: bool) -> None:
+    @rule(node=nodes, topic=picks, reason=reasons, ref=refs, ago=st.integers(0, 60_000), twice=doubled)
+    def new_call(self, node: str, topic: int, reason: Any, ref: str | None, ago: int, twice: bool) -> None:
         self.serial += 1
         call = CallId(f"{node}-{self.serial % 7}.{self.serial}")
         self.known.append(call)
         topics = sorted(self.reference.topics)
         self.do(
-            c.join(call, NodeId(node), TopicId(topics[topic % len(topics)]), self.now - ago, klass,
-                   f"new\n{self.serial}", self.next_rev()),
+            c.join(call, NodeId(node), TopicId(topics[topic % len(topics)]), self.now - ago, reason=reason,
+                   caller=ref, snapshot=f"new\n{self.serial}", rev=self.next_rev()),
             node, twice=twice,
         )  # fmt: skip
 
@@ -178,12 +212,12 @@ class QueueMachine(RuleBasedStateMachine):
         self.do(c.save(call, NodeId(node), "menu", self.now, self.next_rev()), node, twice=twice)
 
     @precondition(lambda self: self.known)
-    @rule(pick=picks, node=nodes, topic=picks, klass=st.sampled_from([0, 0, 1]), twice=doubled)
-    def join_again(self, pick: int, node: str, topic: int, klass: int, twice: bool) -> None:
+    @rule(pick=picks, node=nodes, topic=picks, reason=reasons, twice=doubled)
+    def join_again(self, pick: int, node: str, topic: int, reason: Any, twice: bool) -> None:
         topics = sorted(self.reference.topics)
         self.do(
-            c.join(self.call(pick), NodeId(node), TopicId(topics[topic % len(topics)]), self.now, klass,
-                   None, self.next_rev()),
+            c.join(self.call(pick), NodeId(node), TopicId(topics[topic % len(topics)]), self.now, reason=reason,
+                   rev=self.next_rev()),
             node, twice=twice,
         )  # fmt: skip
 
@@ -206,7 +240,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.known)
     @rule(pick=picks, twice=doubled)
     def end(self, pick: int, twice: bool) -> None:
-        self.do(c.end(self.call(pick), "answered"), twice=twice)
+        self.do(c.end(self.call(pick), ("answered", "left", "promised")[pick % 3]), twice=twice)
 
     @precondition(lambda self: self.reference.offers)
     @rule(pick=picks, twice=doubled, snapshot=st.sampled_from([None, "talk"]))
@@ -249,6 +283,20 @@ class QueueMachine(RuleBasedStateMachine):
     def busy(self, agent: str, busy: bool, twice: bool) -> None:
         if agent in self.reference.agents:
             self.do(c.busy(AgentId(agent), busy=busy), twice=twice)
+
+    @rule(agent=agents, code=st.sampled_from("123"), follow_up=st.booleans(), twice=doubled)
+    def outcome(self, agent: str, code: str, follow_up: bool, twice: bool) -> None:
+        if agent in self.reference.agents:
+            self.do(c.outcome(AgentId(agent), code, follow_up=follow_up), twice=twice)
+
+    @rule(agent=agents, nonce=st.sampled_from("abcd"), twice=doubled)
+    def extend(self, agent: str, nonce: str, twice: bool) -> None:
+        if agent in self.reference.agents:
+            self.do(c.extend(AgentId(agent), nonce), twice=twice)
+
+    @rule(ref=st.sampled_from(REFS[1:]), twice=doubled)
+    def forget(self, ref: str | None, twice: bool) -> None:
+        self.do(c.forget(ref or ""), twice=twice)
 
     @rule(node=nodes, twice=doubled)
     def reap(self, node: str, twice: bool) -> None:
@@ -309,11 +357,20 @@ class QueueMachine(RuleBasedStateMachine):
         node, topic = NodeId(call.node), TopicId(call.topic or "")
         if call.state == "talking":
             agent, token = AgentId(call.agent), Token(call.token)
-            talk = Talk(CallId(call.id), node, topic, call.arrival, agent, node, token, call.klass)
+            talk = Talk(CallId(call.id), node, topic, call.arrival, agent, node, token, call.reason)
             self.do(c.restore(talk, call.snapshot, self.next_rev()), call.node)
         elif call.state in ("waiting", "offered") and topic in self.reference.topics:
             self.do(
-                c.join(CallId(call.id), node, topic, call.arrival, call.klass, call.snapshot, self.next_rev()),
+                c.join(
+                    CallId(call.id),
+                    node,
+                    topic,
+                    call.arrival,
+                    reason=call.reason,
+                    since=call.since,
+                    snapshot=call.snapshot,
+                    rev=self.next_rev(),
+                ),
                 call.node,
             )
         else:
@@ -328,17 +385,20 @@ class QueueMachine(RuleBasedStateMachine):
             self.live(chance)
             self.holds()
 
-    def live(self, chance: random.Random) -> None:  # noqa: C901 - a table of what may happen
+    def live(self, chance: random.Random) -> None:  # noqa: C901, PLR0912 - a table of what may happen
         pick, node, twice = chance.randrange(10_000), chance.choice(NODES), chance.random() < 0.2
         agent = chance.choice(AGENTS)
         what = chance.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()))[0]
         match what:
             case "time":
-                self.time_passes(ms=chance.choice((0, 1, 500, 5_000, 25_000, -2_000)))
+                self.time_passes(
+                    ms=chance.choice((0, 1, 500, 5_000, 25_000, -2_000, 90_000_000 if chance.random() < 0.02 else 0))
+                )
             case "new":
-                self.new_call(node, pick, int(chance.random() < 0.1), chance.randrange(60_000), twice)
+                reason = "relay" if chance.random() < 0.1 else None
+                self.new_call(node, pick, reason, chance.choice(REFS), chance.randrange(60_000), twice)
             case "join" if self.known:
-                self.join_again(pick, node, chance.randrange(100), int(chance.random() < 0.2), twice)
+                self.join_again(pick, node, chance.randrange(100), "crisis" if chance.random() < 0.2 else None, twice)
             case "leave" | "release" | "end" if self.known:
                 getattr(self, what)(pick, twice)
             case "accept" if self.reference.offers:
@@ -356,6 +416,12 @@ class QueueMachine(RuleBasedStateMachine):
                 self.busy(agent, chance.random() < 0.3, twice)
             case "reap":
                 self.reap(node, twice)
+            case "outcome":
+                self.outcome(agent, chance.choice("123"), chance.random() < 0.4, twice)
+            case "extend":
+                self.extend(agent, chance.choice("abcd"), twice)
+            case "forget":
+                self.forget(chance.choice(REFS[1:]), twice)
             case "stale" if self.tokens:
                 self.stale_token(pick, chance.random() < 0.5)
             case "late" if self.past:

@@ -13,8 +13,9 @@ from ivr.queueing.model import (
     CallId,
     Changed,
     Epoch,
-    RefusedOffer,
+    Refused,
     Routing,
+    TopicRouting,
     WorkerId,
 )
 from ivr.queueing.replies import text
@@ -148,13 +149,13 @@ async def test_an_offer_of_a_dead_worker_dies_of_itself(queue: Queue, clock: Han
     assert [new.agent for new in reaped.offers] == [BOB] == [live.agent for live in reaped.live]
     assert (await queue.dump()).agents[ANN].misses == 1
     refused = await queue.accept(offer.token, "late")
-    assert refused == RefusedOffer(reason="stale")
+    assert refused == Refused(reason="stale")
 
 
-async def test_order_is_class_then_arrival_over_all_topics(queue: Queue) -> None:
+async def test_order_is_right_of_way_then_arrival_over_all_topics(queue: Queue) -> None:
     await join(queue, ONE, PAPERS, ago=1_000)
     await join(queue, TWO, ROADS, ago=2_000)
-    await join(queue, THREE, PAPERS, ago=0, klass=1)
+    await join(queue, THREE, PAPERS, ago=0, reason="relay")
     assert (await queue.status(ONE)).place.position == 2
     order = []
     for _ in range(3):
@@ -235,13 +236,13 @@ async def test_a_talk_that_never_began_sends_the_caller_back_in_place(queue: Que
     await join(queue, TWO, ago=500)
     token = (await queue.reap()).live[0].token
     await queue.accept(token)
-    assert await queue.decline(token, "gone") == RefusedOffer(reason="answered")
+    assert await queue.decline(token, "gone") == Refused(reason="answered")
     assert (await join(queue, ONE)).status == "talking"
     await queue.release(ONE)
     back = await queue.join(ONE, A, PAPERS, T0)
     assert back.position == 1
     assert (await queue.status(ONE)).record is not None
-    assert (await queue.dump()).waiting == {PAPERS: (ONE, TWO)}
+    assert (await queue.dump()).waiting == {"papers~0": (ONE, TWO)}
 
 
 async def test_the_clock_of_a_site_never_goes_back(queue: Queue, clock: Hand, redis: Redis) -> None:
@@ -305,16 +306,16 @@ async def test_another_workers_topics_are_learnt_on_the_way(queue: Queue, redis:
     older = queue_on(redis, queue.site, clock, B)
     await older.found(Epoch("x"))
     school = TopicId("school")
-    await queue.configure(Routing({PAPERS: (CIVIL,), school: (CIVIL,)}))
+    await queue.configure(Routing({PAPERS: TopicRouting.plain(CIVIL), school: TopicRouting.plain(CIVIL)}))
     await queue.join(ONE, A, school, T0)
     (offer,) = (await ready(older, ANN, (CIVIL,))).offers
     assert offer.call == ONE
-    assert school in older.keys.topics
+    assert "school~0" in older.keys.lines
 
 
 async def test_a_topic_lives_until_its_last_call(queue: Queue) -> None:
     await join(queue, ONE, ROADS)
-    without = Routing({PAPERS: (CIVIL,)})
+    without = Routing({PAPERS: TopicRouting.plain(CIVIL)})
     await queue.configure(without)
     (offer,) = (await ready(queue, ANN, (DESK,))).offers
     assert offer.call == ONE
@@ -328,7 +329,9 @@ async def test_a_topic_lives_until_its_last_call(queue: Queue) -> None:
 async def test_a_changed_routing_lets_free_agents_meet_waiting_callers(queue: Queue) -> None:
     await ready(queue, ANN, (CIVIL,))
     assert (await join(queue, ONE, ROADS)).offers == ()
-    changed = await queue.configure(Routing({PAPERS: (CIVIL,), ROADS: (DESK, CIVIL)}))
+    changed = await queue.configure(
+        Routing({PAPERS: TopicRouting.plain(CIVIL), ROADS: TopicRouting.plain(DESK, CIVIL)})
+    )
     assert [offer.call for offer in changed.offers] == [ONE]
 
 

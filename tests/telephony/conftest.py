@@ -20,6 +20,7 @@ from ivr.queueing.listener import OfferListener
 from ivr.queueing.model import NodeId
 from ivr.queueing.queue import Queue
 from ivr.queueing.retry import Retry
+from ivr.queueing.routing import routing_of
 from ivr.telephony import lease, worker
 from ivr.telephony.metrics import Metrics
 from ivr.telephony.worker import EVENTS, Worker
@@ -116,7 +117,7 @@ class Hall:
 
     def new_queue(self, redis: Any) -> Queue:
         retry = Retry(attempts=2, first_ms=1)
-        return Queue(redis, self.plan.site, tuple(self.plan.topics), node=NodeId("a"), retry=retry)
+        return Queue(redis, self.plan.site, routing_of(self.plan).lines, node=NodeId("a"), retry=retry)
 
     def start(self) -> None:
         self.running = asyncio.create_task(self.worker.run())
@@ -221,7 +222,7 @@ class Hall:
         async def gone() -> bool:
             dump = await self.dump()
             held = [dump.calls, dump.offers, dump.talks, dump.waiting, self.switch.legs(), self.switch.bridges]
-            return not any(held) and not len(self.worker.calls)
+            return not any(held) and not len(self.worker.calls) and not len(self.worker.codes)
 
         await self.until(gone, "nothing is left")
         assert self.complaints == []

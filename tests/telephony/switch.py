@@ -85,6 +85,14 @@ class Switch:
         self.enters(name)
         return name
 
+    def dials(self, agent: str, code: str) -> str:
+        """An agent's phone dials a code; returns the channel."""
+        name = f"a-1.{next(_numbers)}"
+        endpoint = f"agent-{agent}"
+        self.channels[name] = Line(name, f"PJSIP/{endpoint}-{name}", began=("code", code, endpoint))
+        self.enters(name)
+        return name
+
     def enters(self, name: str, args: tuple[str, ...] | None = None) -> None:
         """A channel enters our application (again)."""
         line = self.channels[name]

@@ -9,6 +9,7 @@ import pytest
 
 from ivr.ari.models import Bridge, CallerID, Channel, DialplanCEP
 from ivr.core.caller import Caller, CallerRef, CallId
+from ivr.core.inputs import Adopted
 from ivr.core.plan import AgentId, TopicId
 from ivr.core.state import Call, Offer, Parting, Phase, Talking, Waiting, encode
 from ivr.queueing.model import CallRecord, NodeId, Token
@@ -53,17 +54,16 @@ def test_a_talk_is_seen_in_its_bridge() -> None:
     channels = [channel("a-1.1"), channel("leg.a-1.1.7")]
     bridges = [bridge("br.a-1.1.7", "a-1.1", "leg.a-1.1.7")]
     repairs = compare(channels, bridges, {talk.id: talk}, APP)
-    assert repairs.adopt[0].facts.bridged
-    assert repairs.adopt[0].facts.leg == "up"
+    assert repairs.adopt[0].facts == Adopted((("e:7", "up"),), "e:7")
     assert not repairs.legs
     assert not repairs.bridges
 
 
 def test_a_ringing_leg_is_kept_with_its_call() -> None:
-    waiting = call("a-1.1", Waiting(TOPIC, TOPIC, 1, offer=OFFER))
+    waiting = call("a-1.1", Waiting(TOPIC, TOPIC, 1, offers=(OFFER, Offer("e:8", AgentId("bob")))))
     repairs = compare([channel("a-1.1"), channel("leg.a-1.1.7", "Ringing")], [], {waiting.id: waiting}, APP)
-    assert repairs.adopt[0].facts.leg == "ringing"
-    assert repairs.adopt[0].offer == 7
+    assert repairs.adopt[0].facts == Adopted((("e:7", "ringing"),))
+    assert repairs.legs == []
 
 
 def test_a_channel_without_a_call_is_new_and_a_call_without_a_channel_is_closed() -> None:
@@ -103,15 +103,20 @@ def test_ids_come_apart_as_they_were_made() -> None:
 
 def record(phase: Phase, state: CallState, offer: Offer | None = None) -> CallRecord:
     snapshot = encode(call("a-1.1", phase))
-    token, agent = (Token(offer.token), offer.agent) if offer else (None, None)
-    return CallRecord(CallId("a-1.1"), NodeId("a"), 1, state, 0, TOPIC, token, agent, snapshot=snapshot)
+    known = CallRecord(CallId("a-1.1"), NodeId("a"), 1, state, topic=TOPIC, snapshot=snapshot)
+    if offer is None:
+        return known
+    token = Token(offer.token)
+    if state == "talking":
+        return replace(known, token=token, agent=offer.agent)
+    return replace(known, ringing=((token, offer.agent),))
 
 
 def test_an_offer_is_what_the_queue_says_it_is() -> None:
     waiting = Waiting(TOPIC, TopicId("voirie"), 5)
     assert revive(record(waiting, "waiting")).phase == waiting
-    assert revive(record(waiting, "offered", OFFER)).phase == replace(waiting, queued=True, offer=OFFER)
-    assert revive(record(replace(waiting, offer=OFFER), "waiting")).phase == waiting
+    assert revive(record(waiting, "offered", OFFER)).phase == replace(waiting, queued=True, offers=(OFFER,))
+    assert revive(record(replace(waiting, offers=(OFFER,)), "waiting")).phase == waiting
 
 
 def test_a_talk_is_what_the_queue_says_it_is() -> None:

@@ -42,6 +42,26 @@ async def test_a_relay_service_goes_to_people_without_a_menu(hall: Hall) -> None
     assert "menu-principal" not in hall.switch.said(call)
 
 
+@pytest.mark.parametrize("hall", [{"max_calls": 1}], indirect=True)
+async def test_one_caller_more_than_the_node_may_hold_has_a_sentence_and_a_promise(hall: Hall) -> None:
+    await hall.agent()
+    waiting = await hall.waits("1")
+    late = hall.switch.calls()
+    await hall.until(lambda: "full-callback" in hall.switch.said(late))
+    assert "menu-principal" not in hall.switch.said(late)
+    (file,) = await hall.ledger.files()
+    assert (file.id, file.kind) == (late, "callback")
+    assert hall.phase(waiting) == "Waiting"
+
+
+@pytest.mark.parametrize("hall", [{"max_calls": 1}], indirect=True)
+async def test_a_relay_service_has_a_line_even_then(hall: Hall) -> None:
+    await hall.agent()
+    await hall.waits("1")
+    relay = hall.switch.calls(RELAY)
+    await hall.until(lambda: "queued" in hall.switch.said(relay))
+
+
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
 async def test_an_origination_that_is_refused_goes_to_the_next_agent(hall: Hall, status: int) -> None:
     await hall.agent("alice")

@@ -1,6 +1,6 @@
 -- One agent's state follows from facts that change apart: engaged, present, paused, held back
--- (wrap or cool-down), busy outside. `settle` derives it and keeps the idle set, the staff
--- counts and the agent's deadline in step.
+-- (wrap or cool-down), busy outside. `settle` derives it and keeps the idle set, the crews and
+-- the agent's deadline in step.
 
 local function state_of(a)
   if a.token then
@@ -17,41 +17,53 @@ local function state_of(a)
   return 'idle'
 end
 
-local function idle_member(group, a)
-  return group .. '|' .. string.format('%013.0f', a.idle) .. '|' .. a.id
-end
-
--- In the idle set of its groups while idle, since `at` unless idle before the last offer.
-local function settle_idle(a, at)
-  local wanted = a.state == 'idle' and a.groups or nil
-  if a.listed and a.listed ~= wanted then
-    for group in each(a.listed) do
-      redis.call('ZREM', IDLE, idle_member(group, a))
+-- Where an idle agent is found: in each group by the time they are idle since, and by rank
+-- ('#') in a group whose agents have an order.
+local function idle_members(a)
+  local members = {}
+  for group in each(a.groups .. '|*') do
+    members[#members + 1] = group .. '|' .. string.format('%013.0f', a.idle) .. '|' .. a.id
+    local rank = routing.ranks[group] and routing.ranks[group][a.id]
+    if rank then
+      members[#members + 1] = '#' .. group .. '|' .. string.format('%04.0f', rank) .. '|' .. a.id
     end
   end
+  return table.concat(members, '\n')
+end
+
+-- In the idle set while idle, since `at` unless idle before the last offer.
+local function settle_idle(a, at)
+  local wanted
   if a.state == 'idle' then
     a.idle = a.idle or at
-    if a.listed ~= wanted then
-      for group in each(wanted) do
-        redis.call('ZADD', IDLE, 0, idle_member(group, a))
-      end
-      freed[#freed + 1] = a.id
-    end
+    wanted = idle_members(a)
   elseif a.state ~= 'offered' then
     a.idle = nil
+  end
+  if a.listed == wanted then
+    return
+  end
+  for member in string.gmatch(a.listed or '', '[^\n]+') do
+    redis.call('ZREM', IDLE, member)
+  end
+  for member in string.gmatch(wanted or '', '[^\n]+') do
+    redis.call('ZADD', IDLE, 0, member)
+  end
+  if wanted then
+    freed[#freed + 1] = a.id
   end
   a.listed = wanted
 end
 
--- Counted as staff of its groups while present and not on a long or overdue pause.
-local function settle_staff(a)
+-- Counted in its lines' crews while present and not on a long or overdue pause.
+local function settle_crew(a)
   local wanted = a.present and (not a.pause or a.short) and a.groups or nil
   if wanted ~= a.counted then
-    for group in each(a.counted) do
-      redis.call('HINCRBY', SITE, 'staff:' .. group, -1)
+    if a.counted then
+      count_crew(a.counted, -1)
     end
-    for group in each(wanted) do
-      redis.call('HINCRBY', SITE, 'staff:' .. group, 1)
+    if wanted then
+      count_crew(wanted, 1)
     end
     a.counted = wanted
   end
@@ -60,16 +72,12 @@ end
 local function settle_deadline(a)
   local wanted
   if a.pause then
-    wanted = a.short and a.back or nil
+    wanted = (a.short or a.pause == 'missed') and a.back or nil
   elseif a.hold then
     wanted = a.free_at
   end
   if wanted ~= a.deadline then
-    if wanted then
-      redis.call('ZADD', DEADLINES, int(wanted), 'agent:' .. a.id)
-    else
-      redis.call('ZREM', DEADLINES, 'agent:' .. a.id)
-    end
+    schedule('agent:' .. a.id, wanted)
     a.deadline = wanted
   end
 end
@@ -80,7 +88,7 @@ local function settle(a, at)
     a.state, a.since = state, at
   end
   settle_idle(a, at)
-  settle_staff(a)
+  settle_crew(a)
   settle_deadline(a)
   put_agent(a)
 end
@@ -105,11 +113,9 @@ local function log_agent(a, reason)
   log('agent', { 'agent', a.id, 'state', a.state, 'reason', reason, 'node', a.node })
 end
 
-local function staffed(topic)
-  for _, group in ipairs(routing.topics[topic] or {}) do
-    if tonumber(redis.call('HGET', SITE, 'staff:' .. group) or '0') > 0 then
-      return true
-    end
-  end
-  return false
+-- The agent's last talk: how it went is to be said in wrap-up time.
+local function begin_wrap(a, c)
+  a.done_call, a.done_topic, a.done_caller = c.call, c.topic, c.caller
+  a.code, a.uncoded, a.extended = nil, routing.coded or nil, nil
+  hold_back(a, 'wrap', routing.wrap_ms)
 end

@@ -24,7 +24,7 @@ local function subject(creates)
     if not creates or ended(args.call) then
       return nil, false
     end
-    c = { call = args.call, node = args.node, klass = 0, arrival = args.arrival, state = 'held', rev = 0 }
+    c = { call = args.call, node = args.node, arrival = args.arrival, state = 'held', rev = 0 }
     put_call(c)
     log('arrived', { 'call', c.call, 'node', c.node, 'arrival', int(c.arrival) })
   end
@@ -52,6 +52,9 @@ local function keep_snapshot(c)
     snapshots[c.call] = snapshot
     put_call(c)
   end
+  if args.trail then
+    log('trail', { 'call', c.call, 'trail', args.trail })
+  end
 end
 
 local function place(c)
@@ -63,67 +66,76 @@ local function place(c)
     reply[3], reply[4] = 'staffed', staffed(c.topic) and '1' or '0'
   end
   if c.state == 'waiting' then
-    reply[5], reply[6] = 'position', int(redis.call('ZRANK', WAITING[c.topic], c.call) + 1)
+    -- Everybody of the topic who comes sooner, at whatever step.
+    local before, order = 0, int(score(c))
+    for step = 0, #routing.topics[c.topic].steps - 1 do
+      local line = WAITING[line_of(c.topic, step)]
+      if step == c.step then
+        before = before + redis.call('ZRANK', line, c.call)
+      else
+        before = before + redis.call('ZCOUNT', line, '-inf', '(' .. order)
+      end
+    end
+    reply[5], reply[6] = 'position', int(before + 1)
   end
   return reply
-end
-
--- A caller goes back to the line with the arrival that they came with.
-local function put_back(c)
-  enqueue(c)
 end
 
 handlers.save = function()
   if args.again then
     redis.call('HDEL', SITE, 'ended:' .. args.call)
   end
-  local c, news = subject(true)
-  if news then
+  local c, is_news = subject(true)
+  if is_news then
     c.node = args.node
     keep_snapshot(c)
     put_call(c)
   end
-  return news
+  return is_news
 end
 
 handlers.join = function()
   if not routing.topics[args.topic] and not late() then
     return nil, 'unknown topic'
   end
-  local c, news = subject(true)
-  if not news then
+  local c, is_news = subject(true)
+  if not is_news then
     return place, c
   end
   c.node = args.node
+  c.caller = args.caller or c.caller
   keep_snapshot(c)
   put_call(c)
-  local same = c.topic == args.topic and c.klass == args.klass
-  if c.state ~= 'talking' and not (same and c.state ~= 'held') then
-    if c.state == 'waiting' then
-      dequeue(c)
-    elseif c.state == 'offered' then
-      local _, a = withdraw(offer_of(c.token), 'moved')
-      settle(a, now)
-    end
-    c.topic, c.klass = args.topic, args.klass
-    enqueue(c)
-    log('joined', { 'call', c.call, 'topic', c.topic, 'klass', int(c.klass), 'node', c.node })
+  if c.state == 'talking' or (c.state ~= 'held' and c.topic == args.topic and c.asked_reason == args.reason) then
+    return place, c
   end
+  silence(c, 'moved')
+  leave_line(c, 'held')
+  c.topic, c.asked_reason, c.reason = args.topic, args.reason, args.reason
+  c.since = args.since or c.since or now
+  if c.caller then
+    if not c.reason and tries_in_vain(c.caller, c.topic) >= FAILURES then
+      c.reason = 'repeat'
+    end
+    prefer[c.call] = owner_of(c.caller, c.topic)
+    if prefer[c.call] and not agent_of(prefer[c.call]) then
+      prefer[c.call] = nil
+    end
+  end
+  log('joined', {
+    'call', c.call, 'topic', c.topic, 'since', int(c.since), 'reason', c.reason, 'caller', c.caller, 'node', c.node,
+  })
+  enter_line(c, 0)
   return place, c
 end
 
 -- The caller is in no line any more and rings nowhere; a talk goes on.
 local function step_out(c, reason)
-  if c.state == 'waiting' then
-    dequeue(c)
-  elseif c.state == 'offered' then
-    local _, a = withdraw(offer_of(c.token), reason)
-    settle(a, now)
-  else
+  if c.state ~= 'waiting' and c.state ~= 'offered' then
     return false
   end
-  c.state = 'held'
-  put_call(c)
+  silence(c, reason)
+  leave_line(c, 'held')
   log('left', { 'call', c.call, 'topic', c.topic, 'reason', reason })
   return true
 end
@@ -135,7 +147,10 @@ local function hang_up(c)
   end
   local o = offer_of(c.token)
   local _, a = close(o)
-  hold_back(a, 'wrap', routing.wrap_ms)
+  begin_wrap(a, c)
+  if not a.hold then
+    conclude(a)
+  end
   settle(a, now)
   c.state = 'held'
   log('released', {
@@ -145,8 +160,8 @@ local function hang_up(c)
 end
 
 handlers.leave = function()
-  local c, news = subject(false)
-  if not news then
+  local c, is_news = subject(false)
+  if not is_news then
     return false
   end
   keep_snapshot(c)
@@ -154,8 +169,8 @@ handlers.leave = function()
 end
 
 handlers.release = function()
-  local c, news = subject(false)
-  if not news then
+  local c, is_news = subject(false)
+  if not is_news then
     return false
   end
   keep_snapshot(c)
@@ -170,37 +185,40 @@ handlers['end'] = function()
     end
     return false
   end
+  keep_snapshot(c)
   local _ = step_out(c, args.outcome) or hang_up(c)
+  remember_try(c, args.outcome)
   drop_call(c)
   remember_end(c.call)
   log('ended', {
     'call', c.call, 'topic', c.topic, 'outcome', args.outcome, 'node', c.node,
-    'arrival', int(c.arrival),
+    'arrival', int(c.arrival), 'facts', args.facts,
   })
   return true
 end
 
+-- The first who answers has the call: no other phone rings for it, and its agent is free again.
 handlers.accept = function()
   local o = offer_of(args.token)
   if not o then
     return nil, 'stale'
   end
   local c = call_of(o.call)
-  local news = not args.rev or args.rev > c.rev
-  if news then
+  local is_news = not args.rev or args.rev > c.rev
+  if is_news then
     c.rev = args.rev or c.rev
     keep_snapshot(c)
     put_call(c)
   end
   if not o.accepted then
-    local a = agent_of(o.agent)
+    local _, a = close(o)
     o.accepted = now
     put_offer(o)
-    redis.call('ZREM', DEADLINES, 'offer:' .. o.token)
-    c.state = 'talking'
-    put_call(c)
-    a.answered, a.misses, a.hold, a.free_at = true, 0, nil, nil
+    a.token, a.call, a.answered, a.misses, a.hold, a.free_at = o.token, c.call, true, 0, nil, nil
     settle(a, now)
+    silence(c, 'taken')
+    c.token, c.agent = o.token, a.id
+    leave_line(c, 'talking')
     log('accepted', {
       'call', c.call, 'agent', a.id, 'topic', c.topic, 'token', o.token, 'wait', int(now - c.arrival),
     })
@@ -208,21 +226,31 @@ handlers.accept = function()
   return cjson.encode(o)
 end
 
+-- Twice in a row nobody was at the phone: no calls for a while, and somebody is told.
+local function missed(a)
+  a.misses = a.misses + 1
+  if a.misses < 2 or a.pause then
+    return hold_back(a, 'cooldown', routing.cooldown_ms)
+  end
+  a.misses, a.hold, a.free_at = 0, nil, nil
+  a.pause, a.back, a.short = 'missed', now + routing.missed_pause_ms, nil
+  log('notice', { 'agent', a.id, 'reason', 'missed' })
+end
+
 -- An offer that nobody answered: the caller is next again at once, the agent rests.
 local function lose(o, reason, quiet)
   local c, a = withdraw(o, reason, quiet)
   if reason == 'gone' then
     a.present = false
+  elseif reason == 'miss' or reason == 'expired' then
+    missed(a)
   else
-    if reason == 'miss' or reason == 'expired' then
-      a.misses = a.misses + 1
-    end
     hold_back(a, 'cooldown', routing.cooldown_ms)
   end
   a.idle = nil
   settle(a, now)
   log_agent(a, reason)
-  put_back(c)
+  enter_line(c, c.step)
   return c
 end
 
@@ -243,8 +271,8 @@ end
 
 -- A talk that outlived the site's state: known again, on its worker's word.
 handlers.restore = function()
-  local c, news = subject(true)
-  if not news or c.state == 'talking' then
+  local c, is_news = subject(true)
+  if not is_news or c.state == 'talking' then
     return false
   end
   local a = agent_of(args.agent) or newcomer(args.agent)
@@ -253,7 +281,8 @@ handlers.restore = function()
     if o.accepted then
       return nil, 'agent engaged'
     end
-    put_back(withdraw(o, 'restored'))
+    local other = withdraw(o, 'restored')
+    enter_line(other, other.step)
   end
   if c.state ~= 'held' then
     step_out(c, 'restored')
@@ -261,7 +290,7 @@ handlers.restore = function()
   if a.node == '' then
     a.node = args.agent_node
   end
-  c.node, c.topic, c.klass = args.node, args.topic, args.klass
+  c.node, c.topic, c.reason, c.asked_reason = args.node, args.topic, args.reason, args.reason
   c.state, c.token, c.agent = 'talking', args.token, a.id
   put_call(c)
   keep_snapshot(c)

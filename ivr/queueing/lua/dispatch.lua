@@ -1,22 +1,117 @@
--- Offers: made here and nowhere else. After every command no waiting caller and free agent
--- who could meet are left apart. Each step looks only at the heads of sorted sets.
+-- Offers: made here and nowhere else. After every command no waiting caller and free agent who
+-- could meet are left apart. Each step looks only at the heads of sorted sets: O(log n) in
+-- callers and agents.
+--
+-- One order for all lines: callers whom nobody rings before those who could ring one phone more,
+-- then by arrival, which a reason for right of way moves forward by a bounded time.
+local RINGING = 1e15
 
-local function score(c)
-  return c.arrival - c.klass * PRIORITY
+local prefer = {}
+
+local function ringing_count(c)
+  local _, count = string.gsub(c.ringing or '', '[^|]+', '')
+  return count
 end
 
-local function enqueue(c)
-  c.state = 'waiting'
-  redis.call('ZADD', WAITING[c.topic], int(score(c)), c.call)
-  returned[#returned + 1] = c.call
+local function score(c)
+  local at = c.arrival - (c.reason and routing.boost_ms or 0)
+  return c.ringing and at + RINGING or at
+end
+
+-- The call's state and its place in the lines follow from its record.
+local function settle_call(c)
+  local wanted, low
+  if c.state == 'waiting' or c.state == 'offered' then
+    c.state = c.ringing and 'offered' or 'waiting'
+    if not c.ringing or ringing_count(c) < routing.topics[c.topic].at_once then
+      wanted, low = line_of(c.topic, c.step), c.ringing and true or nil
+    end
+  end
+  if c.listed and (c.listed ~= wanted or c.low ~= low) then
+    redis.call('ZREM', WAITING[c.listed], c.call)
+  end
+  if wanted then
+    if c.listed ~= wanted or c.low ~= low then
+      redis.call('ZADD', WAITING[wanted], int(score(c)), c.call)
+    end
+    returned[#returned + 1] = c.call
+  end
+  c.listed, c.low = wanted, low
   put_call(c)
 end
 
-local function dequeue(c)
-  redis.call('ZREM', WAITING[c.topic], c.call)
+local function settle_clocks(c)
+  local widen_at, guard_at
+  if c.state == 'waiting' or c.state == 'offered' then
+    local topic = routing.topics[c.topic]
+    local following = topic.steps[c.step + 2]
+    widen_at = following and c.since + following.after or nil
+    if not c.told and (topic.wait or topic.ratio) then
+      guard_at = c.guard_at or now + routing.guard_ms
+    end
+  end
+  if c.widen_at ~= widen_at then
+    schedule('call:' .. c.call, widen_at)
+  end
+  if c.guard_at ~= guard_at then
+    schedule('guard:' .. c.call, guard_at)
+  end
+  c.widen_at, c.guard_at = widen_at, guard_at
+  put_call(c)
 end
 
-local function make_offer(c, a)
+-- Every step whose time has come, and every one whose groups so far have nobody there.
+local function widen(c, silent)
+  local steps = routing.topics[c.topic].steps
+  while steps[c.step + 2] do
+    local why
+    if now - c.since >= steps[c.step + 2].after then
+      why = 'time'
+    elseif crew(line_of(c.topic, c.step)) == 0 then
+      why = 'empty'
+    else
+      break
+    end
+    c.step = c.step + 1
+    if not silent then
+      log('widened', { 'call', c.call, 'topic', c.topic, 'step', int(c.step), 'why', why })
+    end
+  end
+  settle_call(c)
+  settle_clocks(c)
+end
+
+-- In play (again), with the arrival and the wait that it came with.
+local function enter_line(c, step)
+  c.state, c.step = 'waiting', step
+  widen(c)
+end
+
+local function waits_for(topic)
+  for step = 0, #routing.topics[topic].steps - 1 do
+    if redis.call('ZCARD', WAITING[line_of(topic, step)]) > 0 then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whoever waits for a topic without anybody is told so, if nobody comes soon.
+local function watch_empty(topic)
+  local at = not staffed(topic) and waits_for(topic) and now + routing.empty_grace_ms or nil
+  schedule('empty:' .. topic, at)
+end
+
+local function leave_line(c, state)
+  c.state, c.told = state, nil
+  settle_call(c)
+  settle_clocks(c)
+  if c.topic and not staffed(c.topic) and not waits_for(c.topic) then
+    schedule('empty:' .. c.topic, nil)
+  end
+end
+
+local function make_offer(c, a, rule)
   seq = math.max(seq + 1, now)
   local ring_until = now + routing.ring_ms
   local o = {
@@ -30,14 +125,16 @@ local function make_offer(c, a)
     ring_until = ring_until,
     deadline = ring_until + routing.grace_ms,
   }
-  dequeue(c)
-  c.state, c.token, c.agent = 'offered', o.token, a.id
-  put_call(c)
+  c.ringing = (c.ringing and c.ringing .. '|' or '') .. o.token .. ' ' .. a.id
+  settle_call(c)
   a.token, a.call = o.token, c.call
   settle(a, now)
   put_offer(o)
-  redis.call('ZADD', DEADLINES, int(o.deadline), 'offer:' .. o.token)
-  log('offered', { 'call', c.call, 'agent', a.id, 'topic', c.topic, 'token', o.token, 'node', c.node })
+  schedule('offer:' .. o.token, o.deadline)
+  log('offered', {
+    'call', c.call, 'agent', a.id, 'topic', c.topic, 'token', o.token, 'node', c.node,
+    'step', int(c.step), 'rule', rule, 'reason', c.reason,
+  })
   made[#made + 1] = o.token
   tell(c.node, 'offer', cjson.encode(o))
 end
@@ -46,10 +143,18 @@ end
 local function close(o)
   local c, a = call_of(o.call), agent_of(o.agent)
   if not o.accepted then
-    redis.call('ZREM', DEADLINES, 'offer:' .. o.token)
+    schedule('offer:' .. o.token, nil)
+    local rest = {}
+    for part in each(c.ringing) do
+      if string.sub(part, 1, #o.token + 1) ~= o.token .. ' ' then
+        rest[#rest + 1] = part
+      end
+    end
+    c.ringing = rest[1] and table.concat(rest, '|') or nil
+  else
+    c.token, c.agent = nil, nil
   end
   drop_offer(o)
-  c.token, c.agent = nil, nil
   put_call(c)
   disengage(a)
   put_agent(a)
@@ -73,43 +178,70 @@ local function withdraw(o, reason, quiet)
   return close(o)
 end
 
--- The oldest caller, over all topics of an agent's groups, whom nobody can take is skipped.
-local function oldest_for(a, hopeless)
-  local best, seen = nil, {}
-  for group in each(a.groups) do
-    for _, topic in ipairs(routing.groups[group] or {}) do
-      if not seen[topic] then
-        seen[topic] = true
-        local first = redis.call('ZRANGE', WAITING[topic], 0, 0, 'WITHSCORES')
-        local at = tonumber(first[2])
-        if first[1] and not hopeless[first[1]]
-          and (not best or at < best.at or (at == best.at and first[1] < best.id)) then
-          best = { id = first[1], at = at }
-        end
-      end
-    end
+-- Every phone that rings for the call stops; its agents are as idle as before.
+local function silence(c, reason)
+  for part in each(c.ringing) do
+    local o = offer_of(string.match(part, '^%S+'))
+    local _, a = withdraw(o, reason)
+    settle(a, now)
   end
+end
+
+local function announce(c, kind)
+  local json = cjson.encode({ call = c.call, node = c.node, kind = kind })
+  news[#news + 1] = json
+  tell(c.node, 'news', json)
+end
+
+-- The oldest caller, over all lines of an agent's groups, whom nobody can take is skipped.
+local function oldest_for(a, hopeless)
+  local best
+  each_line(a.groups, function(line)
+    local first = redis.call('ZRANGE', WAITING[line], 0, 0, 'WITHSCORES')
+    local at = tonumber(first[2])
+    if first[1] and not hopeless[first[1]]
+      and (not best or at < best.at or (at == best.at and first[1] < best.id)) then
+      best = { id = first[1], at = at }
+    end
+  end)
   return best
 end
 
-local function longest_idle(topic)
-  local best, best_since
-  for _, group in ipairs(routing.topics[topic] or {}) do
-    local member = redis.call('ZRANGEBYLEX', IDLE, '[' .. group .. '|', '(' .. group .. '}', 'LIMIT', 0, 1)[1]
+local function first_idle(prefix)
+  return redis.call('ZRANGEBYLEX', IDLE, '[' .. prefix .. '|', '(' .. prefix .. '}', 'LIMIT', 0, 1)[1]
+end
+
+-- Whom the caller is offered to, and by which rule.
+local function choose(c)
+  local owner = prefer[c.call]
+  if owner and agent_of(owner).state == 'idle' then
+    return owner, 'owner'
+  end
+  local topic = routing.topics[c.topic]
+  local groups = topic.steps[c.step + 1].groups
+  for _, group in ipairs(topic.ordered and groups or {}) do
+    local member = first_idle('#' .. group)
     if member then
-      local since = tonumber(string.sub(member, #group + 2, #group + 14))
-      local id = string.sub(member, #group + 16)
+      return string.match(member, '([^|]*)$'), 'ordered'
+    end
+  end
+  local best, best_since
+  for _, group in ipairs(groups) do
+    local member = first_idle(group)
+    if member then
+      local since, id = string.match(member, '|(%d+)|(.*)$')
+      since = tonumber(since)
       if not best or since < best_since or (since == best_since and id < best) then
         best, best_since = id, since
       end
     end
   end
-  return best
+  return best, topic.at_once > 1 and 'ring-many' or 'longest-idle'
 end
 
 -- Any pair that can meet now holds a caller who came (back) in this step or an agent freed in
 -- it. So: of those callers, and of the oldest one that each freed agent can take, always the
--- oldest first, to the longest idle agent who can take that caller.
+-- first in order, to the agent whom that caller's topic wants.
 local function dispatch()
   local picks, hopeless = {}, {}
   while true do
@@ -121,14 +253,15 @@ local function dispatch()
     end
     for _, id in ipairs(returned) do
       local c = call_of(id)
-      if c and c.state == 'waiting' and not hopeless[id] then
+      if c and c.listed and not hopeless[id] then
         consider(id, score(c))
       end
     end
     for _, id in ipairs(freed) do
       if agent_of(id).state == 'idle' then
         local pick = picks[id]
-        if pick == nil or (pick and (hopeless[pick.id] or call_of(pick.id).state ~= 'waiting')) then
+        local c = pick and call_of(pick.id)
+        if pick == nil or (pick and (hopeless[pick.id] or not c.listed or score(c) ~= pick.at)) then
           pick = oldest_for(agent_of(id), hopeless) or false
           picks[id] = pick
         end
@@ -141,11 +274,28 @@ local function dispatch()
       return
     end
     local c = call_of(best.id)
-    local id = longest_idle(c.topic)
+    local id, rule = choose(c)
     if id then
-      make_offer(c, agent_of(id))
+      make_offer(c, agent_of(id), rule)
     else
       hopeless[best.id] = true
+    end
+  end
+end
+
+-- Before the dispatch: nobody stays at a step whose groups have all gone, if there is another.
+local function follow_the_crews()
+  for line in pairs(turned) do
+    local topic, step = string.match(line, '^(.*)~(%d+)$')
+    local known = routing.topics[topic]
+    if known and known.steps[tonumber(step) + 2] then
+      if crew(line) == 0 then
+        for _, id in ipairs(redis.call('ZRANGE', WAITING[line], 0, -1)) do
+          widen(call_of(id))
+        end
+      end
+    elseif known then
+      watch_empty(topic)
     end
   end
 end

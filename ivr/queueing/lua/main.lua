@@ -1,6 +1,6 @@
 -- One command: check the epoch, do, dispatch, write, answer.
--- Answers: {'OK', body, offers made, offers withdrawn} | {'REFUSED', reason} |
--- {'STATE_LOST', epoch in force or ''} | {'TOPICS', topic…}: come again with these keys too.
+-- Answers: {'OK', body, offers made, offers withdrawn, news} | {'REFUSED', reason} |
+-- {'STATE_LOST', epoch in force or ''} | {'LINES', line…}: come again with these keys too.
 
 if command == 'found' then
   local created = found()
@@ -10,19 +10,20 @@ if site_epoch ~= epoch then
   return { 'STATE_LOST', site_epoch or '' }
 end
 
-routing = routing_json and cjson.decode(routing_json) or { topics = {}, groups = {} }
-for topic in pairs(routing.topics) do
-  if not WAITING[topic] then
-    local topics = { 'TOPICS' }
-    for name in pairs(routing.topics) do
-      topics[#topics + 1] = name
+routing = routing_json and cjson.decode(routing_json) or {
+  topics = {}, groups = {}, ranks = {}, ring_ms = 0, grace_ms = 0, cooldown_ms = 0, wrap_ms = 0, short_pause_ms = 0,
+  missed_pause_ms = 0, empty_grace_ms = 0, guard_ms = 0, boost_ms = 0, coded = false,
+}
+for topic, known in pairs(routing.topics) do
+  if not WAITING[line_of(topic, #known.steps - 1)] then
+    local lines = { 'LINES' }
+    for name, each_known in pairs(routing.topics) do
+      for step = 0, #each_known.steps - 1 do
+        lines[#lines + 1] = line_of(name, step)
+      end
     end
-    return topics
+    return lines
   end
-end
-if not routing_json then
-  routing.ring_ms, routing.grace_ms, routing.cooldown_ms, routing.wrap_ms = 0, 0, 0, 0
-  routing.short_pause_ms = 0
 end
 
 if readings[command] then
@@ -30,6 +31,7 @@ if readings[command] then
 end
 
 local result, detail = handlers[command]()
+follow_the_crews()
 dispatch()
 flush()
 if result == nil then
@@ -44,11 +46,16 @@ end
 local offers_out, listed = {}, {}
 for _, token in ipairs(made) do
   listed[token] = true
-  offers_out[#offers_out + 1] = cjson.encode(offer_of(token))
+  if offer_of(token) then
+    offers_out[#offers_out + 1] = cjson.encode(offer_of(token))
+  end
 end
--- A join that comes twice finds the offer that the first one made.
+-- A join that comes twice finds the offers that the first one made.
 local own = command == 'join' and call_of(args.call)
-if own and own.state == 'offered' and not listed[own.token] then
-  offers_out[#offers_out + 1] = cjson.encode(offer_of(own.token))
+for part in each(own and own.ringing) do
+  local token = string.match(part, '^%S+')
+  if not listed[token] then
+    offers_out[#offers_out + 1] = cjson.encode(offer_of(token))
+  end
 end
-return { 'OK', body, offers_out, withdrawn }
+return { 'OK', body, offers_out, withdrawn, news }

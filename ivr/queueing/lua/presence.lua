@@ -1,4 +1,5 @@
--- What is known of agents from outside: their phone, their pauses, their other calls.
+-- What is known of agents from outside: their phone, their pauses, their other calls, and what
+-- they say of their last call.
 
 handlers.presence = function()
   local a = agent_of(args.agent) or newcomer(args.agent)
@@ -11,6 +12,9 @@ handlers.presence = function()
       if a.hold == 'cooldown' then
         a.hold, a.free_at = nil, nil
       end
+      if a.pause == 'missed' then
+        a.pause, a.back = nil, nil
+      end
     end
     a.present, a.groups, a.node = true, args.groups, args.node
   else
@@ -20,7 +24,9 @@ handlers.presence = function()
     end
     a.present = false
     if a.token and not a.answered then
-      put_back((withdraw(offer_of(a.token), 'gone')))
+      local c = withdraw(offer_of(a.token), 'gone')
+      settle(a, now)
+      enter_line(c, c.step)
     end
   end
   settle(a, now)
@@ -35,10 +41,12 @@ handlers.pause = function()
   elseif a.pause == args.reason and a.back == args.back then
     return false
   end
-  a.pause, a.back = args.reason, args.back
+  a.pause, a.back, a.misses = args.reason, args.back, 0
   a.short = args.back ~= nil and args.back > now and args.back - now <= routing.short_pause_ms
   if a.token and not a.answered then
-    put_back((withdraw(offer_of(a.token), 'paused')))
+    local c = withdraw(offer_of(a.token), 'paused')
+    settle(a, now)
+    enter_line(c, c.step)
   end
   settle(a, now)
   log_agent(a, args.reason)
@@ -52,6 +60,9 @@ handlers.resume = function()
     return nil, 'unknown agent'
   elseif not a.pause and not a.hold then
     return false
+  end
+  if a.hold == 'wrap' then
+    conclude(a)
   end
   a.pause, a.back, a.short, a.hold, a.free_at, a.misses = nil, nil, nil, nil, nil, 0
   settle(a, now)
@@ -72,40 +83,59 @@ handlers.busy = function()
   return true
 end
 
--- Everything whose time has come, in the order of its time. Dispatch comes after all of it.
-handlers.reap = function()
-  local due = redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', int(now))
-  local expired, rested = 0, 0
-  for _, member in ipairs(due) do
-    local kind, id = string.match(member, '^(%a+):(.*)$')
-    if kind == 'offer' and offer_of(id) then
-      lose(offer_of(id), 'expired')
-      expired = expired + 1
-    elseif kind == 'agent' and agent_of(id) and agent_of(id).deadline and agent_of(id).deadline <= now then
-      local a = agent_of(id)
-      local at, reason = a.deadline, 'overdue'
-      if a.pause then
-        a.short = nil
-      else
-        reason = 'rested'
-        a.hold, a.free_at = nil, nil
-      end
-      settle(a, at)
-      log_agent(a, reason)
-      rested = rested + 1
-    else
-      redis.call('ZREM', DEADLINES, member)
+-- How the agent's last talk went: the wrap is over. One that owes something more keeps its caller.
+handlers.outcome = function()
+  local a = agent_of(args.agent)
+  if not a then
+    return nil, 'unknown agent'
+  elseif not a.done_call then
+    return nil, 'no call'
+  elseif a.code == args.code then
+    return false
+  end
+  a.code, a.uncoded = args.code, nil
+  remember_owner(a, args.follow_up)
+  log('outcome', {
+    'call', a.done_call, 'agent', a.id, 'topic', a.done_topic, 'code', a.code, 'caller', a.done_caller,
+    'follow_up', args.follow_up and '1' or '0',
+  })
+  if a.hold == 'wrap' then
+    a.hold, a.free_at = nil, nil
+  end
+  if a.pause == 'missed' then
+    a.pause, a.back = nil, nil
+  end
+  settle(a, now)
+  return true
+end
+
+-- A wrap lasts longer, twice at most. `nonce` tells a command that comes twice from a second one.
+handlers.extend = function()
+  local a = agent_of(args.agent)
+  if not a then
+    return nil, 'unknown agent'
+  elseif a.nonce == args.nonce then
+    return false
+  elseif a.hold ~= 'wrap' then
+    return nil, 'no wrap'
+  elseif (a.extended or 0) >= EXTENSIONS then
+    return nil, 'extended already'
+  end
+  a.nonce, a.extended, a.free_at = args.nonce, (a.extended or 0) + 1, a.free_at + routing.wrap_ms
+  settle(a, now)
+  log_agent(a, 'extended')
+  return true
+end
+
+-- Nothing is remembered of a caller any more.
+handlers.forget = function()
+  local some = false
+  for _, field in ipairs(redis.call('HKEYS', KNOWN)) do
+    if string.sub(field, 1, #args.caller + 1) == args.caller .. '|' then
+      redis.call('HDEL', KNOWN, field)
+      schedule('known:' .. field, nil)
+      some = true
     end
   end
-  return function()
-    local live = {}
-    for _, token in ipairs(redis.call('HKEYS', OFFERS)) do
-      local o = offer_of(token)
-      if o and not o.accepted then
-        live[#live + 1] = cjson.encode(o)
-      end
-    end
-    local next_due = redis.call('ZRANGE', DEADLINES, 0, 0, 'WITHSCORES')[2]
-    return { int(expired), int(rested), next_due and int(tonumber(next_due)) or '', live }
-  end
+  return some
 end

@@ -6,7 +6,7 @@ local function found()
   if site_epoch then
     return false
   end
-  redis.call('DEL', SITE, CALLS, AGENTS, OFFERS, DEADLINES, IDLE)
+  redis.call('DEL', SITE, CALLS, AGENTS, OFFERS, DEADLINES, IDLE, KNOWN)
   for _, key in pairs(WAITING) do
     redis.call('DEL', key)
   end
@@ -20,38 +20,89 @@ local function found()
   return true
 end
 
--- Topics that are gone from the plan live on while a call of theirs does.
+local function serves(groups, line)
+  for _, group in ipairs(groups) do
+    routing.groups[group] = routing.groups[group] or {}
+    table.insert(routing.groups[group], line)
+  end
+end
+
+-- Counts every crew anew, and finds every idle agent where the routing now looks.
+local function muster(before)
+  for topic, known in pairs(before.topics) do
+    for step = 0, #known.steps - 1 do
+      redis.call('HDEL', SITE, 'crew:' .. line_of(topic, step))
+    end
+  end
+  for _, id in ipairs(redis.call('HKEYS', AGENTS)) do
+    local a = agent_of(id)
+    if a.counted then
+      count_crew(a.counted, 1)
+    end
+    if a.listed then
+      settle_idle(a, now)
+      freed[#freed + 1] = id
+      put_agent(a)
+    end
+  end
+end
+
+-- Topics that are gone from the plan live on while a call of theirs does. Whoever waits is
+-- placed anew by the new widening.
 handlers.configure = function()
   local before = routing
   routing = args.routing
-  local used = {}
-  for _, raw in ipairs(redis.call('HVALS', CALLS)) do
-    local topic = cjson.decode(string.sub(raw, 1, string.find(raw, '\n', 1, true) - 1)).topic
-    if topic and before.topics[topic] and not routing.topics[topic] then
-      used[topic] = before.topics[topic]
+  local playing, used = {}, {}
+  for _, id in ipairs(redis.call('HKEYS', CALLS)) do
+    local c = call_of(id)
+    if c.state == 'waiting' or c.state == 'offered' then
+      playing[#playing + 1] = c
+    end
+    if c.topic and before.topics[c.topic] and not routing.topics[c.topic] then
+      used[c.topic] = before.topics[c.topic]
+    end
+  end
+  for topic, known in pairs(routing.topics) do
+    for step = 0, #known.steps - 1 do
+      if not WAITING[line_of(topic, step)] then
+        return nil, 'keys missing'
+      end
+    end
+  end
+  local kept = {}
+  for topic, known in pairs(used) do
+    kept[#kept + 1] = topic
+    routing.topics[topic] = known
+    for step = 0, #known.steps - 1 do
+      serves(known.steps[step + 1].groups, line_of(topic, step))
+    end
+  end
+  -- Encoded again, the same routing can read otherwise: what it was made of tells.
+  table.sort(kept)
+  local source = args.json .. '\n' .. table.concat(kept, '|')
+  if source == redis.call('HGET', SITE, 'routing_source') then
+    routing = before
+    return false
+  end
+  redis.call('HSET', SITE, 'routing', kept[1] and cjson.encode(routing) or args.json, 'routing_source', source)
+  log('configured', {})
+  muster(before)
+  for _, c in ipairs(playing) do
+    local step = c.step
+    if c.listed then -- what a reason is worth may be another
+      redis.call('ZREM', WAITING[c.listed], c.call)
+      c.listed = nil
+    end
+    c.step = 0
+    widen(c, true)
+    if c.step ~= step then
+      log('widened', { 'call', c.call, 'topic', c.topic, 'step', int(c.step), 'why', 'plan' })
     end
   end
   for topic in pairs(routing.topics) do
-    if not WAITING[topic] then
-      return nil, 'keys missing'
-    end
+    watch_empty(topic)
   end
-  for topic, groups in pairs(used) do
-    routing.topics[topic] = groups
-    for _, group in ipairs(groups) do
-      routing.groups[group] = routing.groups[group] or {}
-      table.insert(routing.groups[group], topic)
-    end
-  end
-  local json = next(used) and cjson.encode(routing) or args.json
-  if json == routing_json then
-    return false
-  end
-  redis.call('HSET', SITE, 'routing', json)
-  log('configured', {})
-  for id in string.gmatch(table.concat(redis.call('ZRANGE', IDLE, 0, -1), '\n'), '|%d+|([^\n]+)') do
-    freed[#freed + 1] = id
-  end
+  turned = {}
   return true
 end
 
@@ -110,13 +161,13 @@ end
 
 readings.dump = function()
   local waiting = {}
-  for topic, key in pairs(WAITING) do
-    waiting[#waiting + 1] = topic
+  for line, key in pairs(WAITING) do
+    waiting[#waiting + 1] = line
     waiting[#waiting + 1] = redis.call('ZRANGE', key, 0, -1)
   end
   return {
     redis.call('HGETALL', SITE), redis.call('HVALS', CALLS), redis.call('HVALS', AGENTS),
     redis.call('HVALS', OFFERS), redis.call('ZRANGE', DEADLINES, 0, -1, 'WITHSCORES'),
-    redis.call('ZRANGE', IDLE, 0, -1), waiting,
+    redis.call('ZRANGE', IDLE, 0, -1), waiting, redis.call('HGETALL', KNOWN),
   }
 end

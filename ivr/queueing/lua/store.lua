@@ -1,12 +1,13 @@
 -- The site's state, read when needed, changed in memory, written once by `flush`.
 -- Nothing here reads a clock: `now` is the caller's, never before the site's own.
--- KEYS: site, calls, agents, offers, deadlines, events, idle, then one waiting set per topic.
+-- KEYS: site, calls, agents, offers, deadlines, events, idle, known, then one set per line. A line
+-- holds the callers of a topic who have come to the same step of its widening.
 -- ARGV: command, epoch, now (ms), arguments (JSON object without nulls), snapshot (optional, opaque).
 local SITE, CALLS, AGENTS, OFFERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local DEADLINES, EVENTS, IDLE = KEYS[5], KEYS[6], KEYS[7]
+local DEADLINES, EVENTS, IDLE, KNOWN = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local WAITING = {}
 local PREFIX = string.sub(SITE, 1, -5)
-for i = 8, #KEYS do
+for i = 9, #KEYS do
   WAITING[string.sub(KEYS[i], #PREFIX + 3)] = KEYS[i]
 end
 
@@ -14,8 +15,8 @@ local command, epoch = ARGV[1], ARGV[2]
 local args = cjson.decode(ARGV[4])
 local snapshot = ARGV[5]
 local EVENTS_KEPT = '100000'
-local PRIORITY = 1e14
 local REMEMBERED = 256
+local EXTENSIONS = 2
 
 local head = redis.call('HMGET', SITE, 'epoch', 'clock', 'seq', 'routing')
 local site_epoch, routing_json = head[1], head[4]
@@ -38,8 +39,8 @@ end
 local calls, agents, offers = {}, {}, {}
 local snapshots = {}
 local changed_calls, changed_agents, changed_offers = {}, {}, {}
-local made, withdrawn, messages = {}, {}, {}
-local freed, returned = {}, {}
+local made, withdrawn, news, messages = {}, {}, {}, {}
+local freed, returned, turned = {}, {}, {}
 
 local function call_of(id)
   if calls[id] == nil then
@@ -103,7 +104,10 @@ local function log(kind, fields)
     redis.call('HSET', SITE, 'clock', int(now))
     clock = now
   end
-  local line = { 'XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, int(now) .. '-*', 'type', kind, 'at', int(now) }
+  local line = {
+    'XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, int(now) .. '-*',
+    'type', kind, 'at', int(now), 'epoch', epoch,
+  }
   for i = 1, #fields, 2 do
     if fields[i + 1] ~= nil and fields[i + 1] ~= '' then
       line[#line + 1] = fields[i]
