@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 
 from ivr import log
-from ivr.ari import AriClient
+from ivr.ari import AriClient, Connected
+from ivr.ledger.projector import Projector
 from ivr.ledger.store import Ledger
 from ivr.plan import load_or_raise
 from ivr.provision.secrets import Secrets
@@ -21,11 +22,14 @@ from ivr.queueing.listener import OfferListener
 from ivr.queueing.model import NodeId
 from ivr.queueing.queue import Queue
 from ivr.queueing.routing import routing_of
+from ivr.telephony.messages import FallbackMessages
 from ivr.telephony.metrics import Metrics
+from ivr.telephony.projection import Projection
 from ivr.telephony.worker import EVENTS, Worker
 from ivr.web.health import serve_health
 
 if TYPE_CHECKING:
+    from ivr.ari import State
     from ivr.settings import Settings
 
 GC_ALLOCATIONS: Final = 20_000
@@ -55,10 +59,17 @@ async def _serve(settings: Settings) -> None:
     metrics = Metrics()
     connection = connect(settings.redis_url)
     worker: Worker | None = None
+    messages: FallbackMessages | None = None
 
     async def on_connect(client: AriClient) -> None:
         if worker is not None:
             await worker.on_connect(client)
+
+    def on_state(state: State) -> None:
+        if worker is not None:
+            worker.on_state(state)
+        if messages is not None and isinstance(state, Connected):
+            messages.look()
 
     ari = AriClient(
         url=settings.ari_url,
@@ -68,13 +79,15 @@ async def _serve(settings: Settings) -> None:
         transport=settings.ari_transport,
         event_filter=EVENTS,
         on_event=lambda event: worker.on_event(event) if worker is not None else None,
-        on_state=lambda state: worker.on_state(state) if worker is not None else None,
+        on_state=on_state,
         on_connect=on_connect,
     )
     try:
         async with Ledger(settings.ledger) as ledger:
             queue = Queue(connection, plan.site, routing_of(plan).lines, node=NodeId(settings.node))
             metrics.watch(ari, queue)
+            messages = FallbackMessages(ari, ledger, plan, secrets.caller_key, queue.clock)
+            projector = Projector(ledger, plan.site, plan.message_due_days)
             worker = Worker(
                 ari=ari,
                 queue=queue,
@@ -88,6 +101,7 @@ async def _serve(settings: Settings) -> None:
                 metrics=metrics,
                 wrap_ms=settings.wrap_ms,
                 recordings=Path(settings.recordings) if settings.recordings else None,
+                aside={"projector": Projection(connection, queue, projector).run, "messages": messages.run},
             )
 
             def ready() -> dict[str, bool]:

@@ -9,6 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ivr.commands.explain import explain
+from ivr.commands.files import files_app
+from ivr.commands.privacy import privacy_app
 from ivr.errors import IvrError
 from ivr.plan.faults import Fault
 from ivr.settings import Settings
@@ -31,6 +34,9 @@ agents_app = typer.Typer(help="The people who answer.", no_args_is_help=True)
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(asterisk_app, name="asterisk")
 app.add_typer(agents_app, name="agents")
+app.add_typer(files_app, name="files")
+app.add_typer(privacy_app, name="privacy")
+app.command("explain")(explain)
 
 AgentName = Annotated[str, typer.Argument(help="Identifiant ou nom d'un agent.")]
 PlanFolder = Annotated[Path | None, typer.Argument(help="Folder of the call plan; default: IVR_PLAN.")]

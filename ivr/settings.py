@@ -28,7 +28,8 @@ class Settings(BaseSettings):
         "redis://127.0.0.1:6379/0"
     )
     ledger_url: Annotated[
-        str, Field(repr=False, description="SQLAlchemy address of the ledger; empty: SQLite in the state folder")
+        str,
+        Field(repr=False, description="the ledger: postgresql://… or sqlite:///…; empty: SQLite in the state folder"),
     ] = ""
     state_dir: Annotated[Path, Field(description="folder of secrets, prompts and the ledger")] = Path(".run/state")
     sounds_dir: Annotated[

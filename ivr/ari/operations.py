@@ -90,6 +90,13 @@ OPERATIONS: Final[dict[str, Operation]] = {
         "recordings",
         Operation("recordings", "listStored", "GET", "/recordings/stored"),
         Operation("recordings", "getStored", "GET", "/recordings/stored/{recordingName}"),
+        Operation(
+            "recordings",
+            "copyStored",
+            "POST",
+            "/recordings/stored/{recordingName}/copy",
+            ("destinationRecordingName",),
+        ),
         Operation("recordings", "deleteStored", "DELETE", "/recordings/stored/{recordingName}"),
         Operation("recordings", "getLive", "GET", "/recordings/live/{recordingName}"),
         Operation("recordings", "cancel", "DELETE", "/recordings/live/{recordingName}"),

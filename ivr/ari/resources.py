@@ -141,6 +141,14 @@ class Recordings(Resource):
         """One recording on the disk."""
         return self._ask("getStored", _stored, how, recordingName=recordingName)
 
+    def copyStored(
+        self, *, recordingName: str, destinationRecordingName: str, **how: Unpack[How]
+    ) -> Reply[m.StoredRecording]:
+        """It is on the disk under another name too; Conflict when something is there already."""
+        return self._ask(
+            "copyStored", _stored, how, recordingName=recordingName, destinationRecordingName=destinationRecordingName
+        )
+
     def deleteStored(self, *, recordingName: str, **how: Unpack[How]) -> Reply[None]:
         """It is on the disk no more."""
         return self._ask("deleteStored", nothing, how, recordingName=recordingName)

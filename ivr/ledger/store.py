@@ -1,4 +1,4 @@
-"""The ledger of promises: what a caller was told will happen, with an owner and a date.
+"""The ledger: what a caller was told will happen, with an owner and a date, and what happened.
 
 A promise is committed here before the caller hears it. Numbers stand in one row per
 caller ref, apart from everything else, so that erasing the row erases the number.
@@ -6,63 +6,46 @@ caller ref, apart from everything else, so that erasing the row erases the numbe
 
 from __future__ import annotations
 
+import contextlib
 import os
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    MetaData,
-    String,
-    Table,
-    event,
-    select,
-)
+from sqlalchemy import delete, event, make_url, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from ivr.errors import IvrError
+from ivr.ledger.errors import LedgerError, UnknownFile
+from ivr.ledger.migrate import migrate
+from ivr.ledger.schema import FILES, NUMBERS
 
 if TYPE_CHECKING:
-    from sqlalchemy import Executable
+    from collections.abc import AsyncIterator, Iterable
+
+    from sqlalchemy import URL, Table
     from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.ext.asyncio import AsyncConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
-_META: Final = MetaData()
-_FILES: Final = Table(
-    "files",
-    _META,
-    Column("id", String, primary_key=True),
-    Column("site", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("topic", String, nullable=False),
-    Column("owner", String, nullable=False),
-    Column("caller_ref", String, nullable=False),
-    Column("recording", String, nullable=False),
-    Column("opened_ms", BigInteger, nullable=False),
-    Column("due_ms", BigInteger, nullable=False),
-    Column("closed_ms", BigInteger),
-)
-_NUMBERS: Final = Table(
-    "numbers",
-    _META,
-    Column("caller_ref", String, primary_key=True),
-    Column("number", String, nullable=False),
-)
-_SATURDAY: Final = 5
+    from ivr.core.plan import AgentId, GroupId
 
+__all__ = ["File", "Ledger", "LedgerError", "of_agent", "of_group"]
 
-class LedgerError(IvrError):
-    """The ledger did not take a write; nothing may be promised to the caller."""
+_DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+_PATIENCE_S: Final = 5.0
+"""A server that is slower is away: a caller waits for the promise."""
+_AT_ONCE: Final = 500
+"""Ids in one question."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A promise: `id` is the call's, `owner` the group that must keep it, `recording` a path or empty."""
+    """A promise. `owner` is who must keep it (`of_group`, `of_agent`), `recording` a path or empty.
+
+    `kind` is message, callback, unresolved (how the call went is not said) or follow_up.
+    """
 
     id: str
     site: str
@@ -74,23 +57,35 @@ class File:
     opened_ms: int
     due_ms: int
     closed_ms: int | None = None
+    call: str = ""
+    closed_by: str = ""
+    note: str = ""
 
 
-def due(opened_ms: int, working_days: int) -> int:
-    """Return the instant `working_days` later, Saturdays and Sundays left out."""
-    when = datetime.fromtimestamp(opened_ms / 1000, UTC)
-    while working_days > 0:
-        when += timedelta(days=1)
-        if when.weekday() < _SATURDAY:
-            working_days -= 1
-    return int(when.timestamp() * 1000)
+def of_group(group: GroupId) -> str:
+    """The owner that a group is."""
+    return f"group:{group}"
+
+
+def of_agent(agent: AgentId) -> str:
+    """The owner that an agent is."""
+    return f"agent:{agent}"
 
 
 class Ledger:
     """The ledger over one database; SQLite runs in WAL mode with full durability."""
 
     def __init__(self, url: str) -> None:
-        self._engine: AsyncEngine = create_async_engine(url)
+        address = _address(url)
+        self._faults: tuple[type[Exception], ...] = (SQLAlchemyError, OSError)
+        patience: dict[str, float] = {}
+        if address.get_backend_name() == "postgresql":
+            patience = {"timeout": _PATIENCE_S, "command_timeout": _PATIENCE_S}
+            import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415 - only where it is used
+
+            # What fails while it connects reaches us as it is.
+            self._faults += (asyncpg.PostgresError, asyncpg.InterfaceError)
+        self._engine: AsyncEngine = create_async_engine(address, pool_pre_ping=True, connect_args=patience)
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine.sync_engine, "connect", _sqlite_pragmas)
 
@@ -100,43 +95,125 @@ class Ledger:
         if self._engine.dialect.name == "sqlite" and path and not os.access(Path(path).parent, os.W_OK | os.X_OK):
             raise LedgerError(f"the ledger cannot be opened: {Path(path).parent} is not a folder that can be written")
         try:
-            async with self._engine.begin() as connection:
-                await connection.run_sync(_META.create_all)
-        except SQLAlchemyError as error:
+            async with self.reading("the ledger cannot be opened") as connection:
+                await connection.run_sync(migrate)
+                await connection.commit()
+        except LedgerError:
             await self._engine.dispose()
-            reason = getattr(error, "orig", None) or type(error).__name__
-            raise LedgerError(f"the ledger cannot be opened: {reason}") from error
+            raise
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         await self._engine.dispose()
 
+    @contextlib.asynccontextmanager
+    async def reading(self, sorry: str) -> AsyncIterator[AsyncConnection]:
+        """A connection; whatever fails on it is a LedgerError that begins with `sorry`."""
+        try:
+            async with self._engine.connect() as connection:
+                yield connection
+        except self._faults as error:
+            # The first line alone: PostgreSQL goes on with the row, which may hold a number.
+            reason = str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0]
+            raise LedgerError(f"{sorry}: {reason}") from error
+
+    @contextlib.asynccontextmanager
+    async def writing(self, sorry: str) -> AsyncIterator[AsyncConnection]:
+        """A transaction, committed at the end. SQLite: let its first statement be a write, which takes the lock."""
+        async with self.reading(sorry) as connection, connection.begin():
+            yield connection
+
+    def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """An insertion that can say what happens where its key is known."""
+        return (postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert)(table)
+
     async def promise(self, file: File, number: str | None) -> None:
         """Commit a promise; the same id again changes nothing. Raises LedgerError."""
-        try:
-            async with self._engine.begin() as connection:
-                await connection.execute(self._once(_FILES, **{c.name: getattr(file, c.name) for c in _FILES.c}))
-                if number is not None:
-                    await connection.execute(self._once(_NUMBERS, caller_ref=file.caller_ref, number=number))
-        except SQLAlchemyError as error:
-            msg = f"the ledger did not keep the promise of call {file.id}: {type(error).__name__}"
-            raise LedgerError(msg) from error
+        async with self.writing(f"the ledger did not keep the promise of call {file.call or file.id}") as connection:
+            await connection.execute(self.insert(FILES).values(row(file)).on_conflict_do_nothing())
+            if number is not None:
+                known = {"caller_ref": file.caller_ref, "number": number}
+                await connection.execute(self.insert(NUMBERS).values(known).on_conflict_do_nothing())
 
-    def _once(self, table: Table, **row: object) -> Executable:
-        """Return the insertion of a row that changes nothing where its key is known."""
-        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        return insert(table).values(**row).on_conflict_do_nothing()
+    async def files(self, *, still_open: bool = False, owner: str = "") -> list[File]:
+        """Every file, or those still open, or an owner's; the earliest due first."""
+        query = select(FILES).order_by(FILES.c.due_ms, FILES.c.id)
+        if still_open:
+            query = query.where(FILES.c.closed_ms.is_(None))
+        if owner:
+            query = query.where(FILES.c.owner == owner)
+        async with self.reading("the ledger does not answer") as connection:
+            return [File(**found) for found in (await connection.execute(query)).mappings()]
 
-    async def files(self) -> list[File]:
-        """Return every file, the earliest due first."""
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(select(_FILES).order_by(_FILES.c.due_ms))
-            return [File(**row) for row in rows.mappings()]
+    async def files_of(self, refs: Iterable[str]) -> list[File]:
+        """Every file of these callers, the earliest due first."""
+        query = select(FILES).where(FILES.c.caller_ref.in_(tuple(refs))).order_by(FILES.c.due_ms, FILES.c.id)
+        async with self.reading("the ledger does not answer") as connection:
+            return [File(**found) for found in (await connection.execute(query)).mappings()]
+
+    async def known(self, ids: Iterable[str]) -> set[str]:
+        """Those of the ids that a file has, open or closed."""
+        wanted, found = list(ids), set[str]()
+        async with self.reading("the ledger does not answer") as connection:
+            for start in range(0, len(wanted), _AT_ONCE):
+                query = select(FILES.c.id).where(FILES.c.id.in_(wanted[start : start + _AT_ONCE]))
+                found |= set((await connection.execute(query)).scalars())
+        return found
+
+    async def close(self, file: str, at: int, by: str = "", note: str = "") -> File:
+        """The file is kept: closed now, by somebody, with a word. UnknownFile unless one of that id is open."""
+        open_one = update(FILES).where(FILES.c.id == file, FILES.c.closed_ms.is_(None))
+        async with self.writing(f"the ledger did not close the file {file}") as connection:
+            values = {"closed_ms": at, "closed_by": by, "note": note}
+            found = (await connection.execute(open_one.values(values).returning(FILES))).mappings().first()
+        if found is None:
+            raise UnknownFile(file)
+        return File(**found)
+
+    async def numbers(self) -> dict[str, str]:
+        """Every number that is known, by caller ref."""
+        async with self.reading("the ledger does not answer") as connection:
+            return {ref: number for ref, number in await connection.execute(select(NUMBERS))}  # noqa: C416 - rows
+
+    async def erase(self, ref: str, recordings_gone: Iterable[str] = ()) -> bool:
+        """The number of a caller is known no more, nor the recordings that are gone; whether it had been known."""
+        async with self.writing("the ledger did not erase the number") as connection:
+            erased = await connection.execute(delete(NUMBERS).where(NUMBERS.c.caller_ref == ref))
+            for name in recordings_gone:
+                gone = update(FILES).where(FILES.c.caller_ref == ref, FILES.c.recording == name)
+                await connection.execute(gone.values(recording=""))
+        if self._engine.dialect.name == "sqlite":
+            # What was overwritten is still in the log until it is emptied.
+            async with self.reading("the ledger did not empty its log") as connection:
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        return erased.rowcount > 0
+
+    async def forget_numbers(self, before: int) -> int:
+        """The numbers of callers to whom nothing is owed, nor was since that instant, are known no more; how many."""
+        still = select(FILES.c.caller_ref).where(FILES.c.closed_ms.is_(None) | (FILES.c.closed_ms >= before))
+        async with self.writing("the ledger did not forget old numbers") as connection:
+            gone = await connection.execute(delete(NUMBERS).where(NUMBERS.c.caller_ref.not_in(still)))
+        return gone.rowcount
+
+
+def row(file: File) -> dict[str, object]:
+    """The file as its row."""
+    return {field.name: getattr(file, field.name) for field in fields(File)}
+
+
+def _address(url: str) -> URL:
+    """The address with the driver that we bring; LedgerError when it is none that we know."""
+    try:
+        address = make_url(url)
+        return address.set(drivername=_DRIVERS[address.get_backend_name()])
+    except (ArgumentError, KeyError) as error:
+        raise LedgerError("IVR_LEDGER_URL must begin with sqlite:/// or postgresql://") from error
 
 
 def _sqlite_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.execute("PRAGMA busy_timeout=2000")
     cursor.close()

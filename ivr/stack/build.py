@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Report = Callable[["Progress"], None]
 
 # Every native program of the product, the demo, the tests and the benchmarks.
-PACKAGES: Final = ("asterisk", "libttspico-utils", "redis-server", "sip-tester", "sox", "tcpdump")
+PACKAGES: Final = ("asterisk", "libttspico-utils", "postgresql", "redis-server", "sip-tester", "sox", "tcpdump")
 COMPONENTS: Final = ("main", "contrib", "non-free")  # pico is not free
 # Debian 12 and 13 have no Asterisk.
 SUITE: Final = "sid"
@@ -32,6 +32,7 @@ NEEDED_MB: Final = 2_000
 PROGRAMS: Final = (
     "usr/sbin/asterisk",
     "usr/bin/pico2wave",
+    "usr/bin/pg_ctlcluster",
     "usr/bin/redis-server",
     "usr/bin/sipp",
     "usr/bin/sox",
@@ -39,6 +40,10 @@ PROGRAMS: Final = (
 )
 
 _RECIPE: Final = 1
+_NO_CLUSTER: Final = (
+    'mkdir -p "$1/etc/postgresql-common" && '
+    'echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"'
+)
 _KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # About as many lines of these kinds come by, and this is their share of the time.
 _STEPS: Final = (
@@ -88,6 +93,8 @@ def arguments(target: Path) -> list[str]:
         "--dpkgopt=path-exclude=/usr/share/locale/*",
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+        # PostgreSQL's package would make a cluster of its own: 40 MB that nobody uses.
+        f"--essential-hook={_NO_CLUSTER}",
     ]
     return ["setpriv", "--pdeathsig", "KILL", *namespaces, "mmdebstrap", *options, SUITE, str(target)]
 

@@ -34,6 +34,7 @@ _ENV: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 TESTED: Final = {
     "asterisk": "1:22.10.1+dfsg+~cs6.17.60671434-1",
     "libttspico-utils": "1.0+git20130326-14.1",
+    "postgresql": "18+293",
     "redis-server": "5:8.0.6-3",
     "sip-tester": "1:3.8.0-1",
     "sox": "14.7.1.2+ds1-1",

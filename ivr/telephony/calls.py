@@ -9,7 +9,8 @@ from ivr import log
 from ivr.core import inputs as ev
 from ivr.core.caller import CallId
 from ivr.core.state import Call
-from ivr.ledger.store import File, due
+from ivr.ledger.store import File, of_group
+from ivr.ledger.workdays import due
 from ivr.queueing.model import News, Offer, Withdrawn
 from ivr.telephony.actor import CallActor
 from ivr.telephony.callers import identify
@@ -113,11 +114,12 @@ class Calls:
             site=self._plan.site,
             kind=effect.kind,
             topic=topic.id,
-            owner=topic.groups[0],
+            owner=of_group(topic.groups[0]),
             caller_ref=call.caller.ref,
             recording=recording,
             opened_ms=now,
             due_ms=due(now, self._plan.message_due_days),
+            call=call.id,
         )
         await self._ledger.promise(file, call.caller.number)
 

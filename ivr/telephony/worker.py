@@ -28,8 +28,9 @@ from ivr.telephony.router import EVENTS, Router
 from ivr.telephony.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Mapping
     from pathlib import Path
+    from typing import Any
 
     from ivr.ari import AriClient, Event, State
     from ivr.core.caller import CallId
@@ -49,7 +50,10 @@ _log = log.get("worker")
 
 
 class Worker:
-    """Holds every call of one node. `run` returns only when cancelled."""
+    """Holds every call of one node. `run` returns only when cancelled.
+
+    `aside` are tasks by name that live beside it, from the moment that the node is ours; they end with it.
+    """
 
     def __init__(  # noqa: PLR0913 - everything that it serves with, by name
         self,
@@ -66,6 +70,7 @@ class Worker:
         metrics: Metrics,
         wrap_ms: int | None = None,
         recordings: Path | None = None,
+        aside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
     ) -> None:
         self._ari = ari
         self._queue = queue
@@ -75,6 +80,7 @@ class Worker:
         self._listener = listener
         self._wrap_ms = wrap_ms
         self._metrics = metrics
+        self._aside = aside or {}
         self._tasks = Tasks()
         self._lease = NodeLease(queue, self._node)
         self._stepping = asyncio.Lock()
@@ -106,6 +112,8 @@ class Worker:
                 group.create_task(self._lease.keep(self._lost_node))
                 group.create_task(self._reap())
                 group.create_task(self._listener(self._node, self.calls.tell, lambda: None).run())
+                for name, work in self._aside.items():
+                    group.create_task(work(), name=name)
                 await self._ari.run()
         finally:
             await self.calls.close()

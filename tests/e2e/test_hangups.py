@@ -152,7 +152,7 @@ async def test_while_recording_leaves_a_file_with_the_message(trial: Trial) -> N
     await trial.nothing_left()
     new = (await files(trial))[before:]
     ((kind, owner, name),) = new
-    assert (kind, owner) == ("message", "etat-civil")
+    assert (kind, owner) == ("message", "group:etat-civil")
     assert message(trial, name).stat().st_size > 1_000
 
 
@@ -163,7 +163,7 @@ async def test_while_told_that_nobody_is_there_leaves_a_file(trial: Trial) -> No
     await trial.hears(call, trial.said.unstaffed)
     await call.hangup()
     await trial.nothing_left()
-    assert [(kind, owner) for kind, owner, _ in (await files(trial))[before:]] == [("callback", "etat-civil")]
+    assert [(kind, owner) for kind, owner, _ in (await files(trial))[before:]] == [("callback", "group:etat-civil")]
 
 
 async def test_around_the_beginning_of_the_recording_leaves_one_file_each_and_no_message_without_sound(

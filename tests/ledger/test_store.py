@@ -3,87 +3,122 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from ivr.ledger.store import File, Ledger, LedgerError, due
+from ivr.ledger.errors import UnknownFile
+from ivr.ledger.store import File, Ledger, LedgerError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.unit
+    from tests.ledger.conftest import Look
 
-FILE = File("a-1.1", "pessac", "message", "etat-civil", "etat-civil", "r1", "message/a-1.1.3", 1_000, 2_000)
+FILE = File(
+    "a-1.1", "pessac", "message", "etat-civil", "group:etat-civil", "r1", "message/a-1.1.3", 1_000, 2_000, call="a-1.1"
+)
 NUMBER = "+33639980001"
 
 
-def url(folder: Path) -> str:
-    return f"sqlite+aiosqlite:///{folder}/ledger.sqlite"
-
-
-def rows(folder: Path, query: str) -> list[Any]:
-    connection = sqlite3.connect(folder / "ledger.sqlite")
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
-
-
-async def test_what_was_promised_is_there_after_a_restart(tmp_path: Path) -> None:
-    async with Ledger(url(tmp_path)) as ledger:
+async def test_what_was_promised_is_there_after_a_restart(url: str, look: Look) -> None:
+    async with Ledger(url) as ledger:
         await ledger.promise(FILE, NUMBER)
-    async with Ledger(url(tmp_path)) as ledger:
+    async with Ledger(url) as ledger:
         assert await ledger.files() == [FILE]
-    assert rows(tmp_path, "PRAGMA journal_mode") == [("wal",)]
+        assert await ledger.numbers() == {"r1": NUMBER}
+    if look.sqlite:
+        assert await look.rows("PRAGMA journal_mode") == [("wal",)]
 
 
-async def test_promised_twice_it_is_one_promise(tmp_path: Path) -> None:
-    async with Ledger(url(tmp_path)) as one, Ledger(url(tmp_path)) as other:
+async def test_promised_twice_it_is_one_promise(url: str) -> None:
+    async with Ledger(url) as one, Ledger(url) as other:
         again = replace(FILE, due_ms=9_000)
         await asyncio.gather(*(ledger.promise(file, NUMBER) for ledger in (one, other) for file in (FILE, FILE)))
         await one.promise(again, NUMBER)
         assert await other.files() == [FILE]
 
 
-async def test_a_callers_promises_share_one_row_for_the_number(tmp_path: Path) -> None:
-    async with Ledger(url(tmp_path)) as ledger:
+async def test_a_callers_promises_share_one_row_for_the_number(url: str, look: Look) -> None:
+    async with Ledger(url) as ledger:
         await ledger.promise(FILE, NUMBER)
         await ledger.promise(replace(FILE, id="a-1.2", due_ms=1_500), NUMBER)
         await ledger.promise(replace(FILE, id="a-1.3", caller_ref="r2", due_ms=3_000), None)
         assert [file.id for file in await ledger.files()] == ["a-1.2", "a-1.1", "a-1.3"]
-    assert rows(tmp_path, "SELECT * FROM numbers") == [("r1", NUMBER)]
-    assert NUMBER not in str(rows(tmp_path, "SELECT * FROM files"))
+        assert [file.id for file in await ledger.files_of(["r2"])] == ["a-1.3"]
+        assert await ledger.known(["a-1.3", "a-1.4"]) == {"a-1.3"}
+    assert await look.rows("SELECT * FROM numbers") == [("r1", NUMBER)]
+    assert NUMBER not in str(await look.rows("SELECT * FROM files"))
 
 
-async def test_a_promise_that_is_not_written_is_an_error(tmp_path: Path) -> None:
-    async with Ledger(url(tmp_path)) as ledger:
-        rows(tmp_path, "DROP TABLE files")
-        with pytest.raises(LedgerError, match=r"promise of call a-1\.1"):
+async def test_a_file_is_closed_once_by_somebody_with_a_word(url: str) -> None:
+    async with Ledger(url) as ledger:
+        await ledger.promise(FILE, None)
+        closed = await ledger.close("a-1.1", 1_500, "agent:alice", "rappelé")
+        assert closed == replace(FILE, closed_ms=1_500, closed_by="agent:alice", note="rappelé")
+        assert await ledger.files(still_open=True) == []
+        assert await ledger.files(owner="group:etat-civil") == [closed]
+        assert await ledger.files(owner="group:voirie") == []
+        for unknown in ("a-1.1", "a-9.9"):
+            with pytest.raises(UnknownFile, match=unknown):
+                await ledger.close(unknown, 1_600)
+        await ledger.promise(FILE, None)
+        assert await ledger.files() == [closed]
+
+
+async def test_an_erased_number_is_nowhere(url: str, look: Look, tmp_path: Path) -> None:
+    async with Ledger(url) as ledger:
+        await ledger.promise(FILE, NUMBER)
+        assert await ledger.erase("r1", [FILE.recording])
+        assert not await ledger.erase("r1")
+        assert await ledger.numbers() == {}
+        assert await ledger.files() == [replace(FILE, recording="")]
+        for path in tmp_path.glob("ledger.sqlite*"):
+            assert NUMBER.encode() not in path.read_bytes(), path
+
+
+async def test_a_number_is_forgotten_once_nothing_has_been_owed_for_long(url: str) -> None:
+    async with Ledger(url) as ledger:
+        for ref, closings in {"open": (500, None), "recent": (500, 1_000), "old": (500, 999)}.items():
+            for closed in closings:
+                file = replace(FILE, id=f"{ref}.{closed}", caller_ref=ref, closed_ms=closed)
+                await ledger.promise(file, f"+3363998{ref}")
+        assert await ledger.forget_numbers(1_000) == 1
+        assert await ledger.forget_numbers(1_000) == 0
+        assert set(await ledger.numbers()) == {"open", "recent"}
+        assert len(await ledger.files()) == 6
+
+
+async def test_a_promise_that_is_not_written_is_an_error(url: str, look: Look) -> None:
+    async with Ledger(url) as ledger:
+        await look.rows("DROP TABLE files")
+        with pytest.raises(LedgerError, match=r"promise of call a-1\.1: .*files"):
             await ledger.promise(FILE, NUMBER)
-    assert rows(tmp_path, "SELECT * FROM numbers") == []
+    assert await look.rows("SELECT * FROM numbers") == []
 
 
+async def test_connections_that_the_server_ended_are_made_anew(url: str, look: Look) -> None:
+    async with Ledger(url) as ledger:
+        await ledger.promise(FILE, NUMBER)
+        if not look.sqlite:
+            ended = await look.rows(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            assert ended == [(True,)]
+        await ledger.promise(replace(FILE, id="a-1.2"), None)
+        assert len(await ledger.files()) == 2
+
+
+@pytest.mark.unit
 async def test_a_ledger_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="nowhere is not a folder that can be written"):
-        async with Ledger(url(tmp_path / "nowhere")):
+        async with Ledger(f"sqlite:///{tmp_path}/nowhere/ledger.sqlite"):
             pytest.fail("it opened")
-
-
-@pytest.mark.parametrize(
-    ("opened", "days", "expected"),
-    [
-        ("2026-11-23 09:00", 2, "2026-11-25 09:00"),  # Monday
-        ("2026-11-27 09:00", 2, "2026-12-01 09:00"),  # Friday
-        ("2026-11-28 09:00", 1, "2026-11-30 09:00"),  # Saturday
-        ("2026-11-23 09:00", 0, "2026-11-23 09:00"),
-    ],
-)
-def test_due_counts_working_days(opened: str, days: int, expected: str) -> None:
-    def ms(text: str) -> int:
-        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
-
-    assert due(ms(opened), days) == ms(expected)
+    with pytest.raises(LedgerError, match="opened: FileNotFoundError"):
+        async with Ledger(f"postgresql://postgres@/ledger?host={tmp_path}"):
+            pytest.fail("it opened")
+    for address in ("mysql://somewhere/ledger", "ledger.sqlite", "rubbish://"):
+        with pytest.raises(LedgerError, match="must begin with"):
+            Ledger(address)

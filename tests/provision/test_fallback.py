@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 import wave
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ivr.ari import AriClient
+from ivr.ledger.store import Ledger
+from ivr.telephony.messages import FallbackMessages
 from tests.provision.instance import SOUNDS, TRUNK, Instance, instance, now
 from tests.provision.phone import phone
 from tests.provision.plans import FALLBACK, KEPT, MESSAGE, small_plan
@@ -49,6 +53,37 @@ async def test_nobody_at_all_the_caller_is_told_waits_and_leaves_a_message(tmp_p
         assert recording.name.endswith("-33639980001.wav")
         with wave.open(str(recording)) as audio:
             assert audio.getnframes() / audio.getframerate() == pytest.approx(2, abs=0.3)
+
+
+async def test_the_message_becomes_a_file_at_the_next_connect(tmp_path: Path) -> None:
+    plan = small_plan(message_max_ms=1_000)
+    async with (
+        instance(tmp_path, plan) as asterisk,
+        phone(TRUNK, asterisk.address) as caller,
+        Ledger(f"sqlite:///{tmp_path}/ledger.sqlite") as ledger,
+    ):
+        asterisk.expected.append(NO_WORKER)
+        _, call = await caller.invite(NUMBER)
+        assert call is not None
+        await call.wait_end()
+        await asterisk.until("core show channels count", r"\b0 active channels")
+        options = asterisk.options
+        url = f"http://{options.http_host}:{options.http_port}/ari"
+        async with AriClient(url, options.ari_user, asterisk.secrets.ari_password, options.app) as ari:
+            await ari.wait_connected()
+            messages = FallbackMessages(ari, ledger, plan, b"k", lambda: time.time_ns() // 1_000_000)
+            (before,) = asterisk.recordings()
+            sound = before.read_bytes()
+            assert await messages.adopt() == 1
+            assert await messages.adopt() == 0
+        assert asterisk.recordings() == []
+        (file,) = await ledger.files()
+        general = plan.topics[plan.general]
+        assert (file.kind, file.owner, file.topic) == ("message", f"group:{general.groups[0]}", plan.general)
+        kept = tmp_path / "spool" / "recording" / f"{file.recording}.wav"
+        assert kept.read_bytes() == sound
+        assert await ledger.numbers() == {file.caller_ref: "+33639980001"}
+        assert abs(file.opened_ms - time.time_ns() // 1_000_000) < 60_000
 
 
 async def test_a_message_is_kept_when_the_caller_hangs_up_and_a_hidden_number_is_not_written(tmp_path: Path) -> None:

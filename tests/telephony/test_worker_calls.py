@@ -114,7 +114,7 @@ async def test_a_recording_that_is_refused_becomes_a_promise_to_call_back(hall: 
     await hall.until(lambda: "message-kept" in hall.switch.said(call))
     await hall.nothing_left()
     (file,) = await hall.ledger.files()
-    assert (file.id, file.kind, file.owner, file.recording) == (call, "callback", "etat-civil", "")
+    assert (file.id, file.kind, file.owner, file.recording) == (call, "callback", "group:etat-civil", "")
 
 
 async def test_a_message_that_fails_half_way_becomes_a_promise_to_call_back(hall: Hall) -> None:
@@ -130,7 +130,7 @@ async def test_a_message_is_promised_before_the_caller_hears_so(hall: Hall) -> N
     hall.switch.recorded(name)
     await hall.until(lambda: "message-kept" in hall.switch.said(call))
     (file,) = await hall.ledger.files()
-    assert (file.kind, file.recording, file.owner) == ("message", name, "etat-civil")
+    assert (file.kind, file.recording, file.owner) == ("message", name, "group:etat-civil")
     await hall.nothing_left()
     assert call not in hall.switch.channels
 

@@ -1,0 +1,83 @@
+"""A worker's own calls reach the ledger, by the lines that its queue really writes; side tasks live as it does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ivr.ledger.history import History
+from ivr.ledger.names import Names
+from ivr.ledger.projector import Projector
+from ivr.ledger.timeline import tell
+from ivr.telephony.projection import Projection
+
+if TYPE_CHECKING:
+    from tests.telephony.conftest import Hall
+
+pytestmark = pytest.mark.redis
+
+
+async def copied(hall: Hall) -> Projection:
+    """Everything that is in the stream, in the ledger."""
+    redis: Any = hall.redis
+    projection = Projection(redis, hall.queue, Projector(hall.ledger, hall.plan.site, hall.plan.message_due_days))
+    await hall.queue.found(hall.worker._queue.epoch or pytest.fail("no epoch"))
+    while await projection.step():
+        pass
+    return projection
+
+
+async def test_a_call_that_was_answered_is_history(hall: Hall) -> None:
+    await hall.agent()
+    call, _leg = await hall.talks()
+    hall.switch.ends(call)
+    await hall.nothing_left()
+    await copied(hall)
+    row = await History(hall.ledger, hall.plan.site).call(call)
+    assert row is not None
+    assert (row.topic, row.agent, row.outcome, row.node) == ("etat-civil", "alice", "answered", "a")
+    assert row.answered_ms is not None
+    assert row.ended_ms is not None
+    assert row.arrival_ms <= row.answered_ms <= row.ended_ms
+    assert row.wait_ms == row.answered_ms - row.arrival_ms
+    history = History(hall.ledger, hall.plan.site)
+    lines = await history.lines_of(call) + await history.crowd(hall.plan.agents, row.arrival_ms, row.ended_ms)
+    told = [moment.text for moment in tell(call, lines, (), Names(hall.plan))]
+    assert told[0].startswith("Appel reçu")
+    assert any(text.startswith("Proposé à Alice") for text in told)
+    assert any(text.startswith("Alice répond") for text in told)
+    assert "Fin de l'appel : une personne a répondu." in told[-1]
+
+
+async def test_a_message_is_told_with_its_file(hall: Hall) -> None:
+    call, name = await hall.speaks()
+    hall.switch.recorded(name)
+    await hall.nothing_left()
+    await copied(hall)
+    history = History(hall.ledger, hall.plan.site)
+    row = await history.call(call)
+    assert row is not None
+    (file,) = await history.files(call)
+    assert (row.outcome, file.recording, file.owner) == ("promised", name, "group:etat-civil")
+
+
+async def test_side_tasks_begin_with_the_node_and_end_with_the_worker(hall: Hall) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def aside() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    await hall.stop()
+    other = hall.again()
+    other.worker._aside = {"aside": aside}
+    other.start()
+    await begun.wait()
+    assert {"aside"} <= {task.get_name() for task in asyncio.all_tasks()}
+    await other.stop()
+    assert ended.is_set()
