@@ -22,6 +22,7 @@ ALLOWED = {
     "provision": {"core"},
     "prompts": {"core", "plan", "stack"},
     "stack": {"core", "plan", "prompts", "provision", "settings", "log"},
+    "sim": {"core", "queueing"},
     "web": {"log"},
     "commands": {"core", "plan", "provision", "queueing", "ledger", "telephony", "settings"},
     "desk": {"core", "plan", "queueing", "settings"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -41,10 +42,7 @@ class Keys:
 
     def all(self) -> tuple[str, ...]:
         """The KEYS of every command."""
-        return (
-            *(self.name(part) for part in FIXED),
-            *(self.name(f"w:{line}") for line in self.lines),
-        )
+        return _all(self)
 
     def offers_channel(self, node: NodeId) -> str:
         """Where offers and withdrawals for calls of a node are published."""
@@ -53,3 +51,12 @@ class Keys:
     def widened(self, lines: Iterable[str]) -> Keys:
         """The same with these lines too; the order of the known ones is kept."""
         return Keys(self.site, tuple(dict.fromkeys((*self.lines, *lines))))
+
+
+@cache
+def _all(keys: Keys) -> tuple[str, ...]:
+    """Worked out once: a site has few sets of lines in its life, and every command names them all."""
+    return (
+        *(keys.name(part) for part in FIXED),
+        *(keys.name(f"w:{line}") for line in keys.lines),
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from redis.exceptions import NoScriptError
+import hiredis
+from redis.exceptions import NoScriptError, ResponseError
 
 from ivr.queueing import commands, script
 from ivr.queueing.errors import LinesMoved
@@ -25,12 +26,19 @@ R = TypeVar("R")
 
 
 class SyncQueue:
-    """One site of one Redis, driven step by step. Errors of the client pass through."""
+    """One site of one Redis, driven step by step. Errors of the client pass through.
+
+    Over a client of one connection (`single_connection_client`) it speaks to that connection alone, which
+    costs a third less, and `due` tells after each command when the next `reap` has something to do.
+    """
 
     def __init__(self, redis: Redis, site: SiteId, lines: Sequence[str] = (), node: NodeId | None = None) -> None:
-        self._redis = redis
+        self._redis: Any = redis
+        self._connection: Any = redis.connection
         self._wire = Wire(Keys(site, tuple(lines)), node or NodeId(""))
+        self._head = _packed("ZRANGE", self._wire.keys.name("deadlines"), 0, 0, "WITHSCORES")
         self.epoch: Epoch | None = None
+        self.due: int | None = None
 
     def found(self, epoch: Epoch, now: int) -> Epoch:
         """Establish an epoch, or learn the one in force."""
@@ -48,8 +56,34 @@ class SyncQueue:
 
     def _send(self, command: Command[R], now: int) -> R:
         keys, argv = self._wire.encode(command, now, self.epoch)
+        ask = self._ask if self._connection is None else self._ask_straight
         try:
-            raw: Any = self._redis.evalsha(script.sha(), len(keys), *keys, *argv)
+            raw = ask("EVALSHA", script.sha(), len(keys), *keys, *argv)
         except NoScriptError:
-            raw = self._redis.eval(script.source(), len(keys), *keys, *argv)
+            raw = ask("EVAL", script.source(), len(keys), *keys, *argv)
         return self._wire.decode(command, raw)
+
+    def _ask(self, *words: str | bytes | int) -> Any:
+        return self._redis.execute_command(*words)
+
+    def _ask_straight(self, *words: str | bytes | int) -> Any:
+        """The answer, and the head of the deadlines in the same round trip."""
+        connection = self._connection
+        connection.send_packed_command([_packed(*words) + self._head])
+        try:
+            answer = connection.read_response()
+        except ResponseError:
+            connection.read_response()  # the head, which comes all the same
+            raise
+        first = connection.read_response()
+        if first and isinstance(first[0], list):  # RESP 3 pairs member and score
+            first = first[0]
+        self.due = int(float(first[1])) if first else None
+        return answer
+
+
+def _packed(*words: str | bytes | int) -> bytes:
+    """One command as Redis reads it, by the packer of redis-py without its look at every word."""
+    pack: Any = hiredis.pack_command  # takes a tuple of any length, whatever its annotation says
+    packed: bytes = pack(words)
+    return packed

@@ -5,19 +5,14 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-import shutil
-import subprocess
-import tempfile
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from redis import Redis
-from redis.exceptions import ConnectionError as RedisAway
 
 from ivr.core.plan import SiteId
 from ivr.queueing.connect import connect
+from ivr.stack.private import private_redis
 from tests.queueing.hall import EPOCH, ROUTING, Hand, queue_on
 
 if TYPE_CHECKING:
@@ -30,41 +25,11 @@ if TYPE_CHECKING:
 _sites = itertools.count(1)
 
 
-def _server(folder: Path) -> list[str]:
-    """The server to start: the named one (IVR_TEST_REDIS), else the runtime root's."""
-    named = os.environ.get("IVR_TEST_REDIS")
-    options = ["--port", "0", "--save", "", "--appendonly", "no", "--loglevel", "warning"]
-    if named:
-        return [*shlex.split(named), *options, "--dir", str(folder), "--unixsocket", str(folder / "redis.sock")]
-    from ivr.stack.root import ensure_root  # noqa: PLC0415 - only needed without a named server
-
-    inside = ["--dir", "/run/redis", "--unixsocket", "/run/redis/redis.sock"]
-    return ensure_root(None).command(["redis-server", *options, *inside], binds={folder: "/run/redis"})
-
-
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    folder = Path(tempfile.mkdtemp(prefix="ivr-q-"))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(_server(folder), stdout=log, stderr=log)
-    url = f"unix://{folder}/redis.sock"
-    try:
-        client = Redis.from_url(url)
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                client.ping()
-                break
-            except RedisAway:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"redis-server did not start: {(folder / 'log').read_text()}")
-                time.sleep(0.01)
-        client.close()
+    """The runtime root's server, or the one that IVR_TEST_REDIS names."""
+    with private_redis(shlex.split(os.environ.get("IVR_TEST_REDIS", ""))) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -174,10 +174,14 @@ class Reference:
         self.widen(call)
         self.guard(call)
 
+    def next_guard(self) -> int:
+        every = int(self.times["guard_ms"])
+        return self.clock - self.clock % every + every
+
     def guard(self, call: Call) -> None:
         topic = self.topics[call.topic or ""]
         if not call.told and ("wait" in topic or "ratio" in topic):
-            call.guard_at = call.guard_at or self.clock + self.times["guard_ms"]
+            call.guard_at = call.guard_at or self.next_guard()
         else:
             call.guard_at = None
 
@@ -603,7 +607,7 @@ class Reference:
             call.told, call.guard_at = True, None
             self.told.append((call.id, "overflow"))
         else:
-            call.guard_at = self.clock + self.times["guard_ms"]
+            call.guard_at = self.next_guard()
 
     def reap_empty(self, topic: str) -> None:
         del self.empty[topic]

@@ -40,6 +40,11 @@ local function settle_call(c)
   put_call(c)
 end
 
+-- All guards look at the same instants: one reap for all who wait, not one for each.
+local function next_guard()
+  return now - now % routing.guard_ms + routing.guard_ms
+end
+
 local function settle_clocks(c)
   local widen_at, guard_at
   if c.state == 'waiting' or c.state == 'offered' then
@@ -47,7 +52,7 @@ local function settle_clocks(c)
     local following = topic.steps[c.step + 2]
     widen_at = following and c.since + following.after or nil
     if not c.told and (topic.wait or topic.ratio) then
-      guard_at = c.guard_at or now + routing.guard_ms
+      guard_at = c.guard_at or next_guard()
     end
   end
   if c.widen_at ~= widen_at then

@@ -61,7 +61,7 @@ reapers.guard = function(id)
     announce(c, 'overflow')
     return 'overflow'
   end
-  c.guard_at = now + routing.guard_ms
+  c.guard_at = next_guard()
   schedule('guard:' .. id, c.guard_at)
   put_call(c)
   return 'guarded'
