@@ -45,8 +45,8 @@ unit: .venv/.ready ## the tests that need nothing but Python
 	@$(BIN)/pytest -q -m unit $(ARGS)
 
 test: check root ## every layer of tests
-	@echo "test: Redis, PostgreSQL, Asterisk, the whole line"
-	@$(BIN)/pytest -m "redis or postgresql or asterisk or e2e" $(ARGS)
+	@echo "test: SQLite, PostgreSQL, Redis, Asterisk, the whole line"
+	@$(BIN)/pytest -m "not unit and not proof" $(ARGS)
 
 bench: root ## what a call costs, beside Asterisk's own queue; ARGS=--quick for the short form
 	@echo "bench: some minutes"

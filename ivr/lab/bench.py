@@ -39,6 +39,8 @@ RATE: Final = 20.0
 AGENTS: Final = 60
 TALK_MS: Final = 2_000
 CEILING_MS: Final = 25.0
+REFERENCE_MS: Final = 15.6
+"""What a call by Read() + Queue() cost where the ceiling was set: it moves with what that costs elsewhere."""
 PROBE_ROOM: Final = 1_000
 TICKS: Final = frozenset({"reap", "lease"})
 """Commands that a worker sends by the clock, calls or none."""
@@ -164,6 +166,11 @@ async def measure(house: Crowd, size: Size, bars: Progress) -> dict[str, Any]:
     return figures(turns, probes)
 
 
+def ceiling_ms(app_queue_ms: float) -> float:
+    """Return what a call of ours may cost on a machine where one by Read() + Queue() costs so much."""
+    return round(CEILING_MS * max(1.0, app_queue_ms / REFERENCE_MS), 2)
+
+
 def figures(turns: list[Turn], probes: list[float]) -> dict[str, Any]:
     """Return what .run/bench.json holds."""
     own = [turn for turn in turns if turn.side == "ours"]
@@ -186,6 +193,7 @@ def figures(turns: list[Turn], probes: list[float]) -> dict[str, Any]:
             "ours": {**parts, "total": round(sum(parts.values()), 2)},
             "app_queue": {"asterisk": per_call(theirs, "asterisk")},
         },
+        "ceiling_ms": ceiling_ms(per_call(theirs, "asterisk")),
         "rate": round(min(turn.rate for turn in turns), 1),
         "calls": sum(turn.calls for turn in turns),
         "failed": sum(turn.failed for turn in turns),
@@ -254,7 +262,7 @@ def main(*, quick: bool) -> int:
     if not found["ok"]:
         print(f"bench: FAILED {found['why'] or str(found['failed']) + ' calls failed'}")
         return 1
-    if found["cpu_per_call_ms"]["ours"]["total"] > CEILING_MS:
-        console.print(f"[yellow]above the ceiling of {CEILING_MS:.0f} ms per call[/yellow]")
+    if found["cpu_per_call_ms"]["ours"]["total"] > found["ceiling_ms"]:
+        console.print(f"[yellow]above the ceiling of {found['ceiling_ms']:.1f} ms per call[/yellow]")
     print("bench: ok")
     return 0

@@ -34,7 +34,7 @@ PROJECTOR: Final = NodeId("projector")
 LEASE_MS: Final = 5_000
 BATCH: Final = 200
 """Lines in one transaction: about 10 ms of the worker's time."""
-EVERY_S: Final = 0.5
+EVERY_S: Final = 2.0
 TIDY_EVERY_S: Final = 3_600.0
 KEEP_NUMBERS_MS: Final = 30 * 86_400_000
 """How long a number outlives the last file of its caller."""

@@ -93,7 +93,7 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
 # Files
 
 
-@pytest.mark.unit
+@pytest.mark.sqlite
 def test_open_files_are_shown_the_most_urgent_first_numbers_masked(town: Town) -> None:
     assert "Aucun dossier" in town.ivr("files").stdout
     town.promise("a-1.2", FAR)
@@ -109,7 +109,7 @@ def test_open_files_are_shown_the_most_urgent_first_numbers_masked(town: Town) -
     assert NUMBER in town.ivr("files", "--numbers").stdout
 
 
-@pytest.mark.unit
+@pytest.mark.sqlite
 def test_files_of_an_owner_by_any_of_their_names(town: Town) -> None:
     town.promise("a-1.1", FAR)
     town.promise("a-1.2", FAR, owner="agent:julien-castaing")
@@ -122,7 +122,7 @@ def test_files_of_an_owner_by_any_of_their_names(town: Town) -> None:
     assert "personne" in wrong.output
 
 
-@pytest.mark.unit
+@pytest.mark.sqlite
 def test_files_as_json_say_who_is_late(town: Town) -> None:
     town.promise("a-1.1", 1)
     town.promise("a-1.2", FAR)
@@ -133,7 +133,7 @@ def test_files_as_json_say_who_is_late(town: Town) -> None:
     ]
 
 
-@pytest.mark.unit
+@pytest.mark.sqlite
 def test_a_file_that_is_closed_shows_among_all_alone(town: Town) -> None:
     town.promise("a-1.1", 1)
     assert "EN RETARD" in town.ivr("files").stdout
@@ -155,7 +155,7 @@ def lines_of_a_call() -> Script:
     return script
 
 
-@pytest.mark.unit
+@pytest.mark.sqlite
 def test_a_call_is_explained_from_the_ledger(town: Town) -> None:
     town.happened(lines_of_a_call().lines)
     told = town.ivr("explain", "a-1.1")
@@ -204,14 +204,14 @@ def test_what_is_still_in_the_stream_is_explained_too(
     assert live.stdout == kept.stdout
 
 
-@pytest.mark.unit
+@pytest.mark.sqlite
 def test_a_call_that_nobody_knows_tells_how_to_find_ids(town: Town) -> None:
     with pytest.raises(UnknownCall, match=r"a-9\.9 ; `ivr explain --list`"):
         town.ivr("explain", "a-9.9")
     assert "Aucun appel" in town.ivr("explain").stdout
 
 
-@pytest.mark.unit
+@pytest.mark.sqlite
 def test_a_call_that_left_nothing_but_a_file_is_explained_by_it(town: Town) -> None:
     town.promise("a-1.1", FAR)
     assert town.ivr("explain", "a-1.1").stdout.splitlines() == [
@@ -227,7 +227,7 @@ def test_a_call_that_left_nothing_but_a_file_is_explained_by_it(town: Town) -> N
 # Erasure
 
 
-@pytest.mark.unit
+@pytest.mark.sqlite
 def test_erasing_says_what_is_gone_and_what_remains(town: Town) -> None:
     town.promise("a-1.1", FAR)
     done = town.ivr("privacy", "erase", "06 39 98 00 01")

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-SQLITE = pytest.param("sqlite", marks=pytest.mark.unit)
+SQLITE = pytest.param("sqlite", marks=pytest.mark.sqlite)
 POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
 _INSIDE = "/srv/pg"
 _SERVE = (

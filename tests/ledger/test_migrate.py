@@ -60,12 +60,12 @@ async def test_a_ledger_of_a_newer_program_is_left_alone(url: str, look: Look) -
     assert await look.rows("SELECT version_num FROM alembic_version") == [("9999",)]
 
 
-@pytest.mark.unit
+@pytest.mark.sqlite
 def test_the_head_is_the_folders() -> None:
     assert ScriptDirectory(str(FOLDER)).get_current_head() == HEAD
 
 
-@pytest.mark.unit
+@pytest.mark.sqlite
 def test_migrations_end_where_the_tables_are(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/migrated.sqlite")
     with engine.connect() as connection:
@@ -85,7 +85,7 @@ def _shape(table: Any) -> Any:
     return columns, {index.name: [column.name for column in index.columns] for index in table.indexes}
 
 
-@pytest.mark.unit
+@pytest.mark.sqlite
 def test_migrations_are_part_of_the_package() -> None:
     assert (FOLDER / "env.py").exists()
     assert inspect(META.tables["files"]).primary_key

@@ -111,7 +111,7 @@ async def test_connections_that_the_server_ended_are_made_anew(url: str, look: L
         assert len(await ledger.files()) == 2
 
 
-@pytest.mark.unit
+@pytest.mark.sqlite
 async def test_a_ledger_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="nowhere is not a folder that can be written"):
         async with Ledger(f"sqlite:///{tmp_path}/nowhere/ledger.sqlite"):

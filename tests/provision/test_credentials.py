@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+import pytest
 from rich.console import Console
 
 from ivr.provision.credentials import print_credentials
@@ -13,6 +14,8 @@ from tests.provision.plans import small_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.unit
 
 
 def test_nothing_to_copy_is_cut_on_a_narrow_terminal(tmp_path: Path) -> None:
