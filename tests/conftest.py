@@ -2,8 +2,18 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("short", deadline=None)
 settings.register_profile("proof", deadline=None, max_examples=10_000, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+LAYERS = {"unit", "sqlite", "redis", "postgresql", "asterisk", "e2e", "proof"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test of no layer would run nowhere."""
+    stray = [item.nodeid for item in items if LAYERS.isdisjoint(mark.name for mark in item.iter_markers())]
+    if stray:
+        raise pytest.UsageError(f"tests without a layer (pytest.mark.unit, …): {', '.join(stray)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
@@ -28,8 +28,26 @@ if TYPE_CHECKING:
     from ivr.core.turn import Turn
 
 
+PLAYS_SINCE: Final = 24
+"""Serials given out since a snapshot: those of a menu that was repeated some times, or of some minutes of wait."""
+
+
+def silenced(turn: Turn) -> None:
+    """What the worker before us began to play ends.
+
+    Asterisk would play ours after it, and hold whatever waits for the caller's channel, a bridge say, so long; and
+    with it every request of every call. Which serial plays is not known for sure: one that does not is no harm.
+    """
+    call = turn.call
+    known = {getattr(call.phase, "play", 0)} - {0}
+    later = range(call.serial + 1, call.serial + 1 + PLAYS_SINCE)
+    turn.do(*(fx.StopPlay(serial) for serial in sorted(known.union(later))))
+
+
 def adopted(turn: Turn, facts: ev.Adopted) -> None:
     """Take the call where Asterisk shows it to be; nothing that was done is done again."""
+    if not isinstance(turn.call.phase, Arriving | Talking | Ended):
+        silenced(turn)
     turn.call = replace(turn.call, serial=turn.call.serial + ADOPTION_STRIDE)
     phase = turn.call.phase
     match phase:

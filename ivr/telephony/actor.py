@@ -193,7 +193,9 @@ class CallActor:
     async def _write(self, effects: Sequence[fx.Effect]) -> None:
         """Send to Redis, in order, what the queue must know; the first write carries the snapshot."""
         kept = durable(self.call)
-        snapshot = encode(self.call) if kept is not None and kept != self._saved else None
+        # A wait that is looked at again is written again: who adopts it knows what may be playing.
+        again = any(isinstance(effect, fx.JoinQueue) for effect in effects)
+        snapshot = encode(self.call) if kept is not None and (again or kept != self._saved) else None
         queue, node = self._desk.queue, self._desk.node
         try:
             if self._unknown and snapshot is not None and not isinstance(self.call.phase, Ended):

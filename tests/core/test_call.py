@@ -257,9 +257,10 @@ def test_the_end_of_a_talk_ends_the_call_as_answered() -> None:
 
 def test_adoption_continues_each_phase() -> None:
     menu = at_menu()
-    assert kinds(menu.tell(ev.Adopted())) == ["Play", "StartTimer"]
+    assert [kind for kind in kinds(menu.tell(ev.Adopted())) if kind != "StopPlay"] == ["Play", "StartTimer"]
     wait = waiting()
-    assert kinds(wait.tell(ev.Adopted())) == ["Hold", "StartTimer", "JoinQueue"]
+    did = kinds(wait.tell(ev.Adopted()))
+    assert [kind for kind in did if kind != "StopPlay"] == ["Hold", "StartTimer", "JoinQueue"]
     talk = talking()
     assert kinds(talk.tell(ev.Adopted((("e:1", "up"),), "e:1"))) == ["StartTimer"]
 
@@ -331,6 +332,21 @@ def test_when_no_line_is_free_a_hidden_number_leaves_a_message_and_a_relay_goes_
     assert kinds(story.tell(ev.Started(full=True))) == ["Answer", "Play", "StartTimer"]
     assert isinstance(story.prompt_ends()[0], fx.Record)
     assert "JoinQueue" in kinds(Story(new_call("relay")).tell(ev.Started(full=True)))
+
+
+def test_what_a_dead_worker_began_to_play_is_stopped_before_anything_else() -> None:
+    story = at_menu()
+    kept = decode(encode(story.call))
+    story.prompt_ends()
+    story.time_runs_out()
+    playing = getattr(story.call.phase, "play", 0)
+    heir = Story(kept)
+    did = heir.tell(ev.Adopted())
+    ours = next(effect.serial for effect in did if isinstance(effect, fx.Play))
+    stopped = {effect.serial for effect in did if isinstance(effect, fx.StopPlay)}
+    assert {getattr(kept.phase, "play", 0), playing} <= stopped
+    assert ours not in stopped
+    assert kinds(did).index("Play") > len(stopped) - 1
 
 
 SERIALS = st.integers(0, 40)

@@ -26,4 +26,4 @@ def test_nothing_to_copy_is_cut_on_a_narrow_terminal(tmp_path: Path) -> None:
     for agent in plan.agents.values():
         assert f" {agent.endpoint} " in said
         assert f" {secrets.agent_password(agent.id)} " in said
-    assert "…: one account each" in said
+    assert "…): one account each" in said
