@@ -2,8 +2,8 @@
 
 A number never stands in a log: any run of six digits or more in a value, and any number in
 the French way of writing, is masked down to its last two, whatever the key. Ids of calls and
-channels are exempt, and so are digests of 16 hexadecimal digits: what a caller, or a plan, is
-called in a log.
+channels are exempt, wherever they stand (`a-1790000000.12`: a node, the second of the arrival),
+and so are digests of 16 hexadecimal digits: what a caller, or a plan, is called in a log.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ import structlog
 if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-_NUMBER: Final = re.compile(r"(?P<digest>\b(?=\d*[a-f])[0-9a-f]{16}\b)|(?:\+33|\b0) ?[1-9](?:[ .-]\d\d){4}\b|\+?\d{6,}")
+_NUMBER: Final = re.compile(
+    r"(?P<id>\b(?=\d*[a-f])[0-9a-f]{16}\b|\b[a-z][a-z0-9]{0,15}-1\d{9}\.\d+\b)"
+    r"|(?:\+33|\b0) ?[1-9](?:[ .-]\d\d){4}\b|\+?\d{6,}"
+)
 _LEAST_NUMBER: Final = 10**8
 _EXEMPT: Final = frozenset({"call", "channel", "leg", "bridge", "token", "timestamp", "at", "epoch", "worker"})
 
@@ -39,7 +42,7 @@ _STANDARD_ERROR: Final = cast("TextIO", _StandardError())
 
 def mask(text: str) -> str:
     """Return the text with every telephone number masked down to its last two digits."""
-    return _NUMBER.sub(lambda found: found["digest"] or "•" * (len(found[0]) - 2) + found[0][-2:], text)
+    return _NUMBER.sub(lambda found: found["id"] or "•" * (len(found[0]) - 2) + found[0][-2:], text)
 
 
 def _masked(value: Any) -> Any:

@@ -122,6 +122,12 @@ def test_what_a_caller_is_called_stays_whole(line: Line) -> None:
     assert said["ms"] == 8081
 
 
+def test_the_id_of_a_call_stays_whole_inside_of_a_sentence() -> None:
+    text = "channels.playWithId (channels/a-1790000000.12/play/pb.a-1790000000.12.1): no connection"
+    assert log.mask(text) == text
+    assert log.mask("a-0612345678.12") == "a-••••••••78.12"
+
+
 def test_sixteen_digits_are_no_digest(line: Line) -> None:
     assert "1234567890123456" not in line("ended", caller="1234567890123456")
 
