@@ -108,9 +108,10 @@ class DropLeg:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Tell the queue that the talk is over."""
+    """Tell the queue that the talk is over; `void`: it was none, and its agent owes no word about it."""
 
     token: str
+    void: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,11 +203,11 @@ def requeue(turn: Turn, phase: Waiting | Talking) -> None:
     """The agent is lost to this call: the caller waits on, at the place of the first arrival."""
     if isinstance(phase, Talking):
         turn.drop_legs((phase.offer,))
-        turn.do(fx.Release(phase.offer.token))
+        turn.do(fx.Release(phase.offer.token, void=True))
         again = Waiting(phase.topic, phase.topic, turn.env.now)
     else:
         turn.drop_legs(phase.offers)
-        turn.do(fx.Release(phase.offers[0].token))
+        turn.do(fx.Release(phase.offers[0].token, void=True))
         again = replace(phase, offers=())
     turn.enter(again)
     if not again.play:

@@ -137,9 +137,14 @@ def decline(
     return Command("decline", args, replies.changed, snapshot, replies.refused)
 
 
-def release(call: m.CallId, snapshot: str | None = None, rev: int | None = None) -> Command[m.Changed]:
-    """The talk is over; the agent wraps up, the call goes on outside of any line."""
-    return Command("release", {"call": call, "rev": rev}, replies.changed, snapshot)
+def release(
+    call: m.CallId, snapshot: str | None = None, rev: int | None = None, *, void: bool = False
+) -> Command[m.Changed]:
+    """The talk is over; the agent wraps up, the call goes on outside of any line.
+
+    `void`: it was none (a phone that died, a call dropped at once), and nothing is to be said about it.
+    """
+    return Command("release", {"call": call, "rev": rev, "void": void or None}, replies.changed, snapshot)
 
 
 def end(call: m.CallId, outcome: str, *, facts: str | None = None, trail: str | None = None) -> Command[m.Changed]:

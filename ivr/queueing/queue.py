@@ -176,9 +176,11 @@ class Queue:
         """The agent did not answer; the caller is offered to the next at once."""
         return await self.run(commands.decline(token, reason, snapshot, rev))
 
-    async def release(self, call: m.CallId, snapshot: str | None = None, rev: int | None = None) -> m.Changed:
-        """The talk is over; the agent wraps up."""
-        return await self.run(commands.release(call, snapshot, rev))
+    async def release(
+        self, call: m.CallId, snapshot: str | None = None, rev: int | None = None, *, void: bool = False
+    ) -> m.Changed:
+        """The talk is over; the agent wraps up, and owes no word about one that was `void`."""
+        return await self.run(commands.release(call, snapshot, rev, void=void))
 
     async def end(
         self, call: m.CallId, outcome: str, *, facts: str | None = None, trail: str | None = None

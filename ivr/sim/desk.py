@@ -182,9 +182,9 @@ class Desk:
             case fx.Decline(token, reason):
                 books.ends_offer(token, reason)
                 self.tell(commands.decline(Token(token), reason))
-            case fx.Release():
+            case fx.Release(void=void):
                 books.talk_over(key)
-                self.tell(commands.release(key))
+                self.tell(commands.release(key, void=void))
             case fx.Finish(outcome):
                 if held.joined:  # the queue never heard of the others
                     books.forgets(key)

@@ -243,8 +243,8 @@ class CallActor:
                 desk.route(accepted)
             case fx.Decline(token, reason):
                 desk.route(await queue.decline(Token(token), reason, snapshot))
-            case fx.Release():
-                desk.route(await queue.release(key, snapshot))
+            case fx.Release(void=void):
+                desk.route(await queue.release(key, snapshot, void=void))
             case fx.Finish(outcome):
                 desk.route(await queue.end(key, outcome, facts=self._facts(), trail=self._take_trail()))
             case _:

@@ -394,11 +394,13 @@ class Reference:
         self.hold(call, "held")
         return True
 
-    def hang_up(self, call: Call) -> None:
+    def hang_up(self, call: Call, *, void: bool = False) -> None:
         if call.state == "talking" and call.token:
             _, agent = self.close(call.token)
-            agent.done = (call.id, call.topic or "", call.caller)
-            agent.code, agent.uncoded, agent.extended = None, self.coded, 0
+            agent.extended = 0
+            if not void:
+                agent.done = (call.id, call.topic or "", call.caller)
+                agent.code, agent.uncoded = None, self.coded
             self.rest(agent, "wrap", self.times["wrap_ms"])
             if not agent.hold:
                 self.conclude(agent)
@@ -414,7 +416,7 @@ class Reference:
         call, news = self.subject(args, creates=False)
         if call and news:
             self.keep_snapshot(call, snapshot)
-            self.hang_up(call)
+            self.hang_up(call, void=args.get("void", False))
 
     def do_end(self, args: dict[str, Any], _: str | None) -> None:
         self.ended.add(args["call"])

@@ -317,6 +317,16 @@ async def test_an_outcome_ends_the_wrap(queue: Queue, redis: Redis) -> None:
     assert await events(redis, queue, "unresolved") == []
 
 
+async def test_nothing_is_owed_about_a_talk_that_was_none(queue: Queue, redis: Redis) -> None:
+    await routed(queue, TopicRouting.plain(CIVIL), coded=True)
+    await ready(queue)
+    (offer,) = (await join(queue, ONE)).offers
+    await queue.accept(offer.token)
+    await queue.release(ONE, void=True)
+    assert await events(redis, queue, "unresolved") == []
+    assert await queue.outcome(ANN, "1") == Refused(reason="no call")
+
+
 async def test_a_wrap_lasts_longer_twice_at_most_and_ends_without_an_outcome(
     queue: Queue, clock: Hand, redis: Redis
 ) -> None:

@@ -113,9 +113,12 @@ local function log_agent(a, reason)
   log('agent', { 'agent', a.id, 'state', a.state, 'reason', reason, 'node', a.node })
 end
 
--- The agent's last talk: how it went is to be said in wrap-up time.
-local function begin_wrap(a, c)
-  a.done_call, a.done_topic, a.done_caller = c.call, c.topic, c.caller
-  a.code, a.uncoded, a.extended = nil, routing.coded or nil, nil
+-- The agent's last talk: how it went is to be said in wrap-up time, unless it was none.
+local function begin_wrap(a, c, void)
+  a.extended = nil
+  if not void then
+    a.done_call, a.done_topic, a.done_caller = c.call, c.topic, c.caller
+    a.code, a.uncoded = nil, routing.coded or nil
+  end
   hold_back(a, 'wrap', routing.wrap_ms)
 end

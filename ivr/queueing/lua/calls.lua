@@ -141,13 +141,13 @@ local function step_out(c, reason)
 end
 
 -- The talk is over: the agent finishes in wrap-up time.
-local function hang_up(c)
+local function hang_up(c, void)
   if c.state ~= 'talking' then
     return false
   end
   local o = offer_of(c.token)
   local _, a = close(o)
-  begin_wrap(a, c)
+  begin_wrap(a, c, void)
   if not a.hold then
     conclude(a)
   end
@@ -174,7 +174,7 @@ handlers.release = function()
     return false
   end
   keep_snapshot(c)
-  return hang_up(c)
+  return hang_up(c, args.void)
 end
 
 handlers['end'] = function()
