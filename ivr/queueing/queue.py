@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, ReadOnlyError, TimeoutError  # noqa: A004
+from redis import exceptions as of_redis
 
 from ivr.queueing import commands, script
 from ivr.queueing.cancelling import heeding
@@ -29,7 +29,20 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-AWAY = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError)
+AWAY = (
+    of_redis.ConnectionError,
+    of_redis.TimeoutError,
+    of_redis.BusyLoadingError,
+    of_redis.ReadOnlyError,
+    of_redis.OutOfMemoryError,
+    of_redis.ClusterDownError,
+)
+REFUSES_ALL: Final = ("BUSY ", "MISCONF ")
+"""How Redis says that it serves nobody now: a script that runs for long, a disk that is full."""
+
+
+class RedisRefuses(of_redis.ConnectionError):
+    """Redis answers, and serves nobody for now: as good as away."""
 
 
 class Queue:
@@ -96,9 +109,14 @@ class Queue:
         keys, argv = self._wire.encode(command, self.clock(), self.epoch)
         self.sent[command.name] += 1
         try:
-            raw: Any = await heeding(self._redis.evalsha(script.sha(), len(keys), *keys, *argv))
-        except NoScriptError:
-            raw = await heeding(self._redis.eval(script.source(), len(keys), *keys, *argv))
+            try:
+                raw: Any = await heeding(self._redis.evalsha(script.sha(), len(keys), *keys, *argv))
+            except of_redis.NoScriptError:
+                raw = await heeding(self._redis.eval(script.source(), len(keys), *keys, *argv))
+        except of_redis.ResponseError as refusal:
+            if str(refusal).startswith(REFUSES_ALL):
+                raise RedisRefuses(str(refusal)) from refusal
+            raise
         return self._wire.decode(command, raw)
 
     async def found(self, epoch: m.Epoch) -> m.Founded:

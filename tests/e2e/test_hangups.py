@@ -191,9 +191,11 @@ async def hangs_up_around_the_recording(trial: Trial, ms: float) -> None:
 
 
 async def files(trial: Trial) -> list[tuple[str, str, str]]:
-    """Kind, owner and recording of every file, in their order."""
+    """Kind, owner and recording of every promise to a caller, in their order."""
     async with aiosqlite.connect(trial.house.stack.state_dir / "ledger.sqlite") as ledger:
-        rows = await ledger.execute_fetchall("SELECT kind, owner, recording FROM files ORDER BY opened_ms, id")
+        rows = await ledger.execute_fetchall(
+            "SELECT kind, owner, recording FROM files WHERE kind IN ('message', 'callback') ORDER BY opened_ms, id"
+        )
         return [(kind, owner, recording) for kind, owner, recording in rows]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import ResponseError
 
 from ivr.core.plan import AgentId, SiteId
 from ivr.queueing.connect import connect
@@ -47,6 +48,32 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 pytestmark = pytest.mark.redis
+
+
+async def test_a_redis_that_is_busy_with_a_script_is_away(queue: Queue, redis: Redis, redis_url: str) -> None:
+    other = connect(redis_url, timeout_s=20)
+    await redis.config_set("busy-reply-threshold", "1")
+    endless = asyncio.ensure_future(other.eval("while true do end", 0))
+    try:
+
+        async def busy() -> bool:
+            try:
+                await redis.ping()
+            except ResponseError as refusal:
+                return "BUSY" in str(refusal)
+            return False
+
+        while not await busy():
+            pass
+        with pytest.raises(QueueUnavailable):
+            await ready(queue)
+    finally:
+        await redis.script_kill()
+        with pytest.raises(ResponseError, match="kill"):
+            await endless
+        await redis.config_set("busy-reply-threshold", "5000")
+        await other.aclose()
+    assert (await ready(queue)).changed
 
 
 async def test_doubled_commands_change_nothing(queue: Queue, redis: Redis) -> None:
