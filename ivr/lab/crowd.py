@@ -76,10 +76,11 @@ class Crowd(House):
         talk_ms: int,
         answer_ms: int = 300,
         rtp_ports: int | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         folder = scratch / "plan"
         plan = crowded(plan_dir, agents, folder)
-        super().__init__(plan, folder, prompts_dir, {"IVR_WRAP_MS": "0"}, shape=self._with_bench)
+        super().__init__(plan, folder, prompts_dir, {"IVR_WRAP_MS": "0", **(env or {})}, shape=self._with_bench)
         self._agents_n = agents
         self._talk_ms = talk_ms
         self._answer_ms = answer_ms
