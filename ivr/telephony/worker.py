@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["EVENTS", "Worker"]
 
 REAP_EVERY_S: Final = 0.25
+ASIDE_AGAIN_S: Final = 5.0
+"""After a side task broke."""
 
 _log = log.get("worker")
 
@@ -113,7 +115,7 @@ class Worker:
                 group.create_task(self._reap())
                 group.create_task(self._listener(self._node, self.calls.tell, lambda: None).run())
                 for name, work in self._aside.items():
-                    group.create_task(work(), name=name)
+                    group.create_task(_beside(name, work), name=name)
                 await self._ari.run()
         finally:
             await self.calls.close()
@@ -271,3 +273,13 @@ class Worker:
         for actor in self.calls:
             calls.setdefault(actor.id, actor.call)
         return calls
+
+
+async def _beside(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Live beside the calls, which what breaks here does not touch: it begins again."""
+    while True:
+        try:
+            return await work()
+        except Exception as error:  # noqa: BLE001 - the boundary of a side task
+            _log.error("a side task broke; it begins again", task=name, exc_info=error)
+            await asyncio.sleep(ASIDE_AGAIN_S)

@@ -11,6 +11,7 @@ from ivr.ledger.history import History
 from ivr.ledger.names import Names
 from ivr.ledger.projector import Projector
 from ivr.ledger.timeline import tell
+from ivr.telephony import worker
 from ivr.telephony.projection import Projection
 
 if TYPE_CHECKING:
@@ -81,3 +82,24 @@ async def test_side_tasks_begin_with_the_node_and_end_with_the_worker(hall: Hall
     assert {"aside"} <= {task.get_name() for task in asyncio.all_tasks()}
     await other.stop()
     assert ended.is_set()
+
+
+async def test_a_side_task_that_breaks_begins_again_and_no_call_notices(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "ASIDE_AGAIN_S", 0.0)
+    begun: asyncio.Queue[int] = asyncio.Queue()
+
+    async def breaks() -> None:
+        begun.put_nowait(1)
+        raise KeyError("a line that nobody foresaw")
+
+    await hall.stop()
+    other = hall.again()
+    other.worker._aside = {"breaks": breaks}
+    other.start()
+    await other.until(lambda: other.worker.connected, "connected")
+    for _ in range(3):
+        await begun.get()
+    await other.in_menu()
+    await other.stop()
