@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import TYPE_CHECKING, Any
 
+import aiosqlite
 import pytest
 
 from ivr.core.plan import PromptId
@@ -42,11 +44,15 @@ async def is_in(trial: Trial, agent: Phone, state: str) -> None:
 
 
 async def told_of(trial: Trial, agent: Phone) -> list[str]:
-    """The last four lines of the queue's stream about an agent: what changed them, or what came."""
-    house = trial.house
+    """The last four lines about an agent, in the ledger or still in the stream: what changed them, or what came."""
+    house, name = trial.house, trial._id(agent)
     raw: Any = await house._redis.xrange(house.queue.keys.name("events"))
-    own = [line for line in lines(raw) if line.fields.get("agent") == trial._id(agent)]
-    return [line.fields["reason"] if line.type == "agent" else line.type for line in own[-4:]]
+    waiting = {line.id: (line.type, line.fields) for line in lines(raw) if line.fields.get("agent") == name}
+    async with aiosqlite.connect(house.stack.state_dir / "ledger.sqlite") as ledger:
+        rows = await ledger.execute_fetchall("SELECT id, type, fields FROM events WHERE agent = ?", (name,))
+    told = waiting | {id_: (kind, json.loads(fields)) for id_, kind, fields in rows}
+    own = [told[id_] for id_ in sorted(told, key=lambda id_: tuple(map(int, id_.split("-"))))]
+    return [fields["reason"] if kind == "agent" else kind for kind, fields in own[-4:]]
 
 
 async def test_an_agent_who_dials_21_is_at_lunch_and_who_dials_1_gets_the_next_caller(trial: Trial) -> None:
