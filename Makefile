@@ -42,7 +42,7 @@ types: .venv/.ready ## mypy
 	@$(BIN)/mypy
 
 unit: .venv/.ready ## the tests that need nothing but Python
-	@$(BIN)/pytest -q -m unit $(ARGS)
+	@$(BIN)/pytest -q -n 2 -m unit $(ARGS)
 
 test: check root ## every layer of tests
 	@echo "test: SQLite, PostgreSQL, Redis, Asterisk, the whole line"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,8 @@ NARROW = {"ledger": {"queueing.stream"}}
 queue's; of the queue itself it knows nothing."""
 
 
-def modules(path: Path) -> set[str]:
+@functools.cache
+def modules(path: Path) -> frozenset[str]:
     """The modules of `ivr` that a file imports, by name below `ivr`, type checking included."""
     found = set[str]()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -42,7 +44,7 @@ def modules(path: Path) -> set[str]:
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         found |= {name.removeprefix("ivr.") for name in names if name.startswith("ivr.")}
-    return found
+    return frozenset(found)
 
 
 def imported(path: Path, but: set[str] | None = None) -> set[str]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ivr.core.plan import AgentId
+from ivr.lab import gauges
 from ivr.lab.crowd import KEY, LoadFailed, names
 from ivr.lab.sipp import Callers, Quantiles, start_callers
 from ivr.stack.root import ensure_root
@@ -60,6 +61,8 @@ class Storm:
 
 
 FULL: Final = Storm(agents=200, waiting=500, rate=10.0, seconds=300, talk_ms=20_000)
+HALF: Final = replace(FULL, waiting=FULL.waiting // 2)
+"""For a machine that has nothing left while all of `FULL` wait: each hears music, 50 packets a second."""
 SHORT: Final = Storm(agents=12, waiting=20, rate=3.0, seconds=10, talk_ms=3_000)
 
 
@@ -114,9 +117,8 @@ async def storm(house: Crowd, shape: Storm, bars: Progress) -> dict[str, Any]:
 
         await house.until("everybody waits", all_wait, seconds=30 + 2 * shape.waiting / FILL_RATE)
         bars.reset(bar, description=f"{shape.coming} more at {shape.rate:.0f} a second", total=1.0)
-        began = time.monotonic()
-        for name in names(shape.agents):
-            await house.queue.resume(AgentId(name))
+        began, machine = time.monotonic(), gauges.machine_ms()
+        resuming = asyncio.create_task(_come_on_duty(house, shape), name="agents come on duty")
         chunks = [
             asyncio.create_task(_later(house, first, min(CHUNK, shape.coming - first), shape), name=f"chunk {first}")
             for first in range(0, shape.coming, CHUNK)
@@ -126,9 +128,20 @@ async def storm(house: Crowd, shape: Storm, bars: Progress) -> dict[str, Any]:
             await asyncio.wait({everybody}, timeout=0.5)
             bars.update(bar, completed=min(1.0, (time.monotonic() - began) / (shape.seconds + 60)))
         reports = everybody.result()
+        busy = gauges.busy_share(machine, gauges.machine_ms())
+        await resuming
         await house.quiet()
         after = await house.metrics()
-        return await _figures(house, shape, agents, list(reports), before, after)
+        figures = await _figures(house, shape, agents, list(reports), before, after)
+        return {**figures, "machine_busy": round(busy, 2)}
+
+
+async def _come_on_duty(house: Crowd, shape: Storm) -> None:
+    """Agents come one after another over one talk's time: talks of one length would end all at once for ever."""
+    began = time.monotonic()
+    for n, name in enumerate(names(shape.agents)):
+        await asyncio.sleep(began + n * shape.talk_ms / 1000 / shape.agents - time.monotonic())
+        await house.queue.resume(AgentId(name))
 
 
 async def _later(house: Crowd, first: int, calls: int, shape: Storm) -> Report:
@@ -163,7 +176,8 @@ async def _figures(
     served = await agents.stop()
     phones = Phones.read(agents.log())
     gaps = Quantiles.of(phones.next_ms)
-    answered = 'ivr_calls_ended_total{outcome="answered"}'
+    name = 'ivr_calls_ended_total{outcome="answered"}'
+    answered = int(after.get(name, 0) - before.get(name, 0))
     coming = reports[1:]
     sipp_cpu = sum(report.cpu_s for report in (*reports, served))
     longest = max((report.wall_s for report in (*reports, served)), default=0.0)
@@ -172,8 +186,8 @@ async def _figures(
         "waiting_beforehand": shape.waiting,
         "calls": shape.calls,
         "answered": phones.talks,
-        "answered_by_our_count": int(after.get(answered, 0) - before.get(answered, 0)),
-        "lost": shape.calls - phones.talks,
+        "answered_by_our_count": answered,
+        "lost": shape.calls - min(phones.talks, answered),
         "doubled": phones.doubled,
         "free_to_invite_ms": {"count": gaps.count, "p50": gaps.p50, "p90": gaps.p90, "p99": gaps.p99},
         "rate_wanted": shape.rate,

@@ -88,6 +88,7 @@ def compose(plan: Plan, secrets: Secrets, options: RenderOptions, templates: Pat
         "TLS_TRANSPORT": sections.tls_transport(options),
         "TRUNK_MATCH": sections.trunk_matches(options),
         "TRUNK_REGISTRATION": sections.trunk_registration(options),
+        "MEDIA": sections.media(options),
         "AGENT_MEDIA": sections.agent_media(options),
         "QUALIFY": str(options.qualify_s),
         "AGENTS": sections.agents(plan, secrets),

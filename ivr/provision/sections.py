@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -163,6 +164,17 @@ bind = {bind(options.sip_host, tls.port)}
 method = tlsv1_2
 cert_file = {tls.certificate}
 priv_key_file = {tls.private_key}"""
+
+
+def media(options: RenderOptions) -> str:
+    """Return what binds audio to the address of SIP: nothing else is opened, and a socket of one family is cheaper.
+
+    Where SIP listens on every address, so does audio, and each call tells the one that it came by.
+    """
+    if ipaddress.ip_address(options.sip_host).is_unspecified:
+        return "; SIP listens on every address, and so does audio."
+    bound = f"media_address = {options.sip_host}\nbind_rtp_to_media_address = yes"
+    return f"; Audio on the address of SIP and no other.\n{bound}"
 
 
 def agent_media(options: RenderOptions) -> str:

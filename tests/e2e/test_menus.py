@@ -236,3 +236,17 @@ async def test_the_same_call_over_http(trial: Trial) -> None:
     await trial.hears_tone(call, 2_200)
     await call.hangup()
     await within(SOON_S, "the agent's line ends", ringing.closed)
+
+
+async def test_audio_listens_at_the_address_of_sip_and_nowhere_else(trial: Trial) -> None:
+    await trial.talk_to_menu()
+    ports = trial.house.stack.ports
+    ours = range(ports.rtp_first, ports.rtp_last + 1)
+    bound = {
+        address
+        for table in ("udp", "udp6")
+        for line in Path(f"/proc/net/{table}").read_text(encoding="utf-8").splitlines()[1:]
+        for address, _, port in [line.split()[1].partition(":")]
+        if int(port, 16) in ours
+    }
+    assert bound == {"0100007F"}  # 127.0.0.1, as the kernel writes it

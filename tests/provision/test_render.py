@@ -261,3 +261,10 @@ def test_reloads_touch_no_call_and_the_rest_waits_for_a_restart(tmp_path: Path) 
 def test_every_file_is_either_reloaded_or_restarted() -> None:
     found = reload_of(TEMPLATES.glob("*.conf"), RenderOptions(bench=Bench()))
     assert len(found.commands) + len(found.restart) == len(list(TEMPLATES.glob("*.conf")))
+
+
+def test_audio_is_bound_to_the_address_of_sip(secrets: Secrets) -> None:
+    bound = "media_address = 192.0.2.7\nbind_rtp_to_media_address = yes\n"
+    assert compose(small_plan(), secrets, RenderOptions(sip_host="192.0.2.7"))["pjsip.conf"].count(bound) == 2
+    for everywhere in ("0.0.0.0", "::"):
+        assert "media_address =" not in compose(small_plan(), secrets, RenderOptions(sip_host=everywhere))["pjsip.conf"]
