@@ -8,6 +8,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 ARGS ?=
+# Compiled once, not at each start of each process.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup root demo run check lint types unit test bench proof compose-test clean
 
