@@ -58,6 +58,7 @@ async def _serve(settings: Settings) -> None:
     secrets = Secrets.load_or_create(settings.secrets_file)
     metrics = Metrics()
     connection = connect(settings.redis_url)
+    emergency = connect(settings.emergency_redis_url) if settings.emergency_redis_url else None
     worker: Worker | None = None
     messages: FallbackMessages | None = None
 
@@ -84,10 +85,15 @@ async def _serve(settings: Settings) -> None:
     )
     try:
         async with Ledger(settings.ledger) as ledger:
-            queue = Queue(connection, plan.site, routing_of(plan).lines, node=NodeId(settings.node))
+            queue = Queue(
+                connection, plan.site, routing_of(plan).lines, node=NodeId(settings.node), emergency=emergency
+            )
             metrics.watch(ari, queue)
             messages = FallbackMessages(ari, ledger, plan, secrets.caller_key, queue.clock)
             projector = Projector(ledger, plan.site, plan.message_due_days)
+            aside = {"projector": Projection(connection, queue, projector).run, "messages": messages.run}
+            if emergency is not None:
+                aside["emergency projector"] = Projection(emergency, queue, projector, alone=True).run
             worker = Worker(
                 ari=ari,
                 queue=queue,
@@ -101,7 +107,7 @@ async def _serve(settings: Settings) -> None:
                 metrics=metrics,
                 wrap_ms=settings.wrap_ms,
                 recordings=Path(settings.recordings) if settings.recordings else None,
-                aside={"projector": Projection(connection, queue, projector).run, "messages": messages.run},
+                aside=aside,
             )
 
             def ready() -> dict[str, bool]:
@@ -114,3 +120,5 @@ async def _serve(settings: Settings) -> None:
         _log.info("stopped; calls in progress are kept by Asterisk")
     finally:
         await connection.aclose()
+        if emergency is not None:
+            await emergency.aclose()

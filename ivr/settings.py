@@ -27,6 +27,14 @@ class Settings(BaseSettings):
     redis_url: Annotated[str, Field(repr=False, description="Redis; unix:///path works too")] = (
         "redis://127.0.0.1:6379/0"
     )
+    emergency_redis_url: Annotated[
+        str,
+        Field(
+            repr=False,
+            description="this node's own Redis, which has its calls while the shared one is away; "
+            "empty: callers go to the general desk then",
+        ),
+    ] = ""
     ledger_url: Annotated[
         str,
         Field(repr=False, description="the ledger: postgresql://… or sqlite:///…; empty: SQLite in the state folder"),

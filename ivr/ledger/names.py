@@ -72,6 +72,7 @@ MISSES: Final = {
     "left": "l'appelant raccroche avant que {} ne décroche",
     "told": "la file est close avant que {} ne décroche",
     "restored": "l'appel de {} a été remis en ordre après une panne",
+    "settled": "l'appel à {} a été repris après une panne",
 }
 
 KEEPS_PLACE: Final = frozenset({"miss", "expired", "busy", "gone", "failed", "paused"})
@@ -83,6 +84,7 @@ LEAVES: Final = {
     "informed": "il a entendu sa réponse",
     "handed": "le secours le prend",
     "restored": "il est déjà en conversation",
+    "settled": "sa place est reprise après une panne",
 }
 
 

@@ -175,9 +175,13 @@ def presence(agent: AgentId, groups: Iterable[GroupId], node: m.NodeId, *, prese
     return Command("presence", args, replies.changed)
 
 
-def pause(agent: AgentId, reason: str, until: int | None) -> Command[m.Changed]:
-    """The agent takes no calls; `until` is the expected return, which only `resume` makes."""
-    return Command("pause", {"agent": agent, "reason": reason, "back": until}, replies.changed)
+def pause(agent: AgentId, reason: str, until: int | None, *, create: bool = False) -> Command[m.Changed]:
+    """The agent takes no calls; `until` is the expected return, which only `resume` makes.
+
+    `create`: also one of whom nothing is known yet.
+    """
+    args = {"agent": agent, "reason": reason, "back": until, "create": create or None}
+    return Command("pause", args, replies.changed)
 
 
 def resume(agent: AgentId) -> Command[m.Changed]:
@@ -230,6 +234,11 @@ def status(call: m.CallId) -> Command[m.CallStatus]:
 def calls_of(node: m.NodeId) -> Command[m.Records]:
     """Read the calls of a node, snapshots included."""
     return Command("calls_of", {"node": node}, replies.records)
+
+
+def people() -> Command[tuple[m.AgentRecord, ...]]:
+    """Read the agents."""
+    return Command("people", {}, replies.people)
 
 
 def dump() -> Command[m.Dump]:

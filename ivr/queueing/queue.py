@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
+import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from redis import exceptions as of_redis
 
 from ivr.queueing import commands, script
 from ivr.queueing.cancelling import heeding
 from ivr.queueing.clock import SiteClock
-from ivr.queueing.errors import LinesMoved, QueueUnavailable
+from ivr.queueing.errors import LinesMoved, QueueUnavailable, StateLost
 from ivr.queueing.keys import Keys
 from ivr.queueing.model import NodeId
 from ivr.queueing.retry import Retry
 from ivr.queueing.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     from redis.asyncio import Redis
 
@@ -37,8 +39,11 @@ AWAY = (
     of_redis.OutOfMemoryError,
     of_redis.ClusterDownError,
 )
-REFUSES_ALL: Final = ("BUSY ", "MISCONF ")
-"""How Redis says that it serves nobody now: a script that runs for long, a disk that is full."""
+REFUSES_ALL: Final = ("BUSY ", "MISCONF ", "NOREPLICAS ", "MASTERDOWN ")
+"""How Redis says that it serves nobody now: a script that runs for long, a full disk, no replica, no primary."""
+
+Home = Literal["shared", "emergency"]
+"""Where the site's state is: in the Redis that all workers share, or in this node's own while that is away."""
 
 
 class RedisRefuses(of_redis.ConnectionError):
@@ -52,6 +57,10 @@ class Queue:
     QueueUnavailable or QueueFault. Offers in a reply may be for calls of other nodes: those are
     also published to their node. Send the commands of one call one after the other, or number
     them by `rev`.
+
+    `emergency`: this node's own Redis, for while the shared one is away. `on_loss` is asked when a home is away or
+    has lost its state, with what the command was sent under: True when the state is elsewhere, or another, by now,
+    and the command is sent again. `quiet` holds commands back while the state moves.
     """
 
     def __init__(
@@ -63,11 +72,23 @@ class Queue:
         node: NodeId | None = None,
         clock: SiteClock | None = None,
         retry: Retry | None = None,
+        emergency: Redis | None = None,
     ) -> None:
         self._redis = redis
+        self._homes: dict[Home, Redis] = {"shared": redis}
+        if emergency is not None:
+            self._homes["emergency"] = emergency
         self._wire = Wire(Keys(site, tuple(lines)), node or NodeId(""))
         self._retry = retry or Retry()
         self.clock = clock or SiteClock()
+        self.home: Home = "shared"
+        self.on_loss: Callable[[Home, m.Epoch | None], Awaitable[bool]] | None = None
+        self._open = asyncio.Event()
+        self._open.set()
+        self._on_their_way = 0
+        self._idle = asyncio.Event()
+        self.doubtful = False
+        """Redis failed to answer since this was last put down: it may have lost what it had acknowledged."""
         self.epoch: m.Epoch | None = None
         self.sent: Counter[str] = Counter()
         """Round trips so far, by command."""
@@ -91,17 +112,81 @@ class Queue:
             raise QueueUnavailable(self.site, "time", 1) from error
         self.clock.learn(seconds * 1_000_000 + micros, sent, self.clock.monotonic_ns())
 
+    @property
+    def sheltered(self) -> bool:
+        """Whether there is an emergency Redis at all."""
+        return "emergency" in self._homes
+
+    def at(self, home: Home) -> Queue:
+        """Return the same queue in one of its homes, by itself: no move and no `quiet` of this one touches it."""
+        other = Queue(
+            self._homes[home], self.site, self.keys.lines, node=self._wire.node, clock=self.clock, retry=self._retry
+        )
+        other.home, other.sent = home, self.sent
+        other.epoch = self.epoch if home == self.home else None
+        return other
+
+    def become(self, other: Queue) -> None:
+        """Send every command where `other` sends its own, from now on."""
+        self._redis, self._wire, self.home, self.epoch = other._redis, other._wire, other.home, other.epoch
+        self.doubtful = False
+
+    async def answers(self, home: Home) -> bool:
+        """Return whether that Redis takes writes."""
+        redis = self._homes[home]
+        try:
+            await heeding(redis.set(self.keys.name("probe"), 1))
+        except of_redis.RedisError:
+            return False
+        return True
+
+    async def vacate(self) -> None:
+        """Leave nothing but its event stream, which is still to be copied, in the emergency Redis."""
+        with contextlib.suppress(*AWAY):
+            await heeding(self._homes["emergency"].delete(self.keys.name("site")))
+
     async def run(self, command: Command[R]) -> R:
-        """Send a command until it is answered or the policy gives up."""
-        failures = 0
+        """Send a command until it is answered or the policy gives up, here and where the state is moved to."""
+        while True:
+            await self._open.wait()
+            home, epoch = self.home, self.epoch
+            self._on_their_way += 1
+            try:
+                return await self._persist(command)
+            except (QueueUnavailable, StateLost) as error:
+                lost = error
+            finally:
+                self._on_their_way -= 1
+                if not self._on_their_way:
+                    self._idle.set()
+            if self.on_loss is None or not await self.on_loss(home, epoch):
+                raise lost
+
+    @contextlib.asynccontextmanager
+    async def quiet(self, *, patience_s: float = 1.0) -> AsyncIterator[None]:
+        """Hold back every command inside; those on their way have been answered, or have had their time."""
+        self._open.clear()
+        try:
+            if self._on_their_way:
+                self._idle.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._idle.wait(), patience_s)
+            yield
+        finally:
+            self._open.set()
+
+    async def _persist(self, command: Command[R]) -> R:
+        failures, began = 0, time.monotonic()
         while True:
             try:
                 return await self._send(command)
             except LinesMoved as moved:
                 self._wire = Wire(self._wire.keys.widened(moved.lines), self._wire.node)
             except AWAY as error:
+                self.doubtful = True
                 failures += 1
-                if failures >= self._retry.attempts:
+                spent_ms = (time.monotonic() - began) * 1000
+                if failures >= self._retry.attempts or spent_ms >= self._retry.within_ms:
                     raise QueueUnavailable(self.site, command.name, failures) from error
                 await asyncio.sleep(self._retry.pause_s(failures))
 
@@ -214,9 +299,9 @@ class Queue:
         """A phone came or went at a node."""
         return await self.run(commands.presence(agent, groups, node, present=present))
 
-    async def pause(self, agent: AgentId, reason: str, until: int | None) -> m.Changed:
+    async def pause(self, agent: AgentId, reason: str, until: int | None, *, create: bool = False) -> m.Changed:
         """The agent takes no calls, until they resume."""
-        return await self.run(commands.pause(agent, reason, until))
+        return await self.run(commands.pause(agent, reason, until, create=create))
 
     async def resume(self, agent: AgentId) -> m.Changed:
         """The agent is ready."""
@@ -257,6 +342,10 @@ class Queue:
     async def calls_of(self, node: NodeId) -> tuple[m.CallRecord, ...]:
         """Read the calls of a node, snapshots included."""
         return (await self.run(commands.calls_of(node))).calls
+
+    async def people(self) -> tuple[m.AgentRecord, ...]:
+        """Read the agents."""
+        return await self.run(commands.people())
 
     async def dump(self) -> m.Dump:
         """Read everything; for tests and diagnosis."""

@@ -159,6 +159,11 @@ def _agent(raw: bytes | str) -> m.AgentRecord:
     return msgspec.convert(words, m.AgentRecord)
 
 
+def people(a: Answer) -> tuple[m.AgentRecord, ...]:
+    """Every agent."""
+    return _each(_agent, a.body)
+
+
 def dump(a: Answer) -> m.Dump:
     """Every hash and set of the site."""
     site, calls, agents, offers, deadlines, idle, waiting, known = a.body

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 class Retry:
     """`attempts` tries in all; before the n-th repetition a pause of first · factorⁿ, capped.
 
+    None is begun once `within_ms` have passed: a Redis that stands still uses up its time-out at each.
+
     Every command is safe to repeat, so a lost answer is a reason to try again.
     """
 
@@ -16,6 +18,7 @@ class Retry:
     first_ms: int = 20
     factor: float = 3.0
     max_ms: int = 500
+    within_ms: int = 1_500
 
     def pause_s(self, failures: int) -> float:
         """The pause after this many failures (from 1), in seconds."""

@@ -1,4 +1,4 @@
-"""The two programs of a stack: their arguments, what they see of the state folder, when they are ready."""
+"""The programs of a stack: their arguments, what they see of the state folder, when they are ready."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ivr.provision.render import RenderOptions
 
 # The state folder's own folders.
-FOLDERS: Final = ("etc", "log", "run", "spool", "lib", "redis")
+FOLDERS: Final = ("etc", "log", "run", "spool", "lib", "redis", "emergency")
 _REDIS_HOME: Final = "/var/lib/redis"
 _SOCKET: Final = "redis.sock"
 
@@ -21,6 +21,11 @@ _SOCKET: Final = "redis.sock"
 def redis_socket(state: Path) -> Path:
     """Return the host's path of the socket of Redis."""
     return state / "redis" / _SOCKET
+
+
+def emergency_socket(state: Path) -> Path:
+    """Return the host's path of the socket of the emergency Redis."""
+    return state / "emergency" / _SOCKET
 
 
 def control_socket(state: Path) -> Path:
@@ -40,6 +45,20 @@ def redis(state: Path) -> Program:
         log=state / "log" / "redis.out",
         pidfile=state / "run" / "redis.host-pid",
         probe=lambda: probe.redis(redis_socket(state)),
+    )
+
+
+def emergency(state: Path) -> Program:
+    """Return the Redis that has the node's calls while the shared one is away; it keeps nothing on disk."""
+    argv = ["redis-server", "--port", "0", "--unixsocket", f"{_REDIS_HOME}/{_SOCKET}", "--unixsocketperm", "700"]
+    argv += ["--dir", _REDIS_HOME, "--appendonly", "no", "--save", "", "--maxmemory", "256mb", "--daemonize", "no"]
+    return Program(
+        name="the emergency Redis",
+        argv=argv,
+        binds={state / "emergency": _REDIS_HOME},
+        log=state / "log" / "emergency.out",
+        pidfile=state / "run" / "emergency.host-pid",
+        probe=lambda: probe.redis(emergency_socket(state)),
     )
 
 

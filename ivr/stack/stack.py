@@ -85,6 +85,7 @@ class Stack:
         self._secrets: Secrets | None = None
         self._options: RenderOptions | None = None
         self._redis: Service | None = None
+        self._emergency: Service | None = None
         self._asterisk: Service | None = None
 
     async def __aenter__(self) -> Self:
@@ -112,7 +113,7 @@ class Stack:
         state = config.state_dir or Path(tempfile.mkdtemp(prefix="ivr-"))
         self._claim = registry.claim(state.absolute(), temporary=config.state_dir is None)
         # ARI records below spool/recording only if that is there.
-        for name in ("etc", "log", "run", "spool/recording", "lib", "redis"):
+        for name in ("etc", "log", "run", "spool/recording", "lib", "redis", "emergency"):
             (self.state_dir / name).mkdir(parents=True, exist_ok=True)
         self._refuse_long_paths()
         self._take_ports()
@@ -134,19 +135,24 @@ class Stack:
         if config.amend:
             config.amend(self.state_dir / "etc")
         self._redis = Service(root, programs.redis(self.state_dir))
+        self._emergency = Service(root, programs.emergency(self.state_dir))
         self._asterisk = Service(
             root, programs.asterisk(self.state_dir, config.prompts_dir, self._options, self.ari_password)
         )
         try:
             async with asyncio.TaskGroup() as starting:
                 starting.create_task(self._redis.start(config.ready_timeout_ms))
+                starting.create_task(self._emergency.start(config.ready_timeout_ms))
                 starting.create_task(self._asterisk.start(config.ready_timeout_ms))
         except* StackError as failed:
             raise failed.exceptions[0] from None
         self._note_pids()
 
     def _refuse_long_paths(self) -> None:
-        longest = max((self._redis_socket, self._control), key=lambda path: len(str(path)))
+        longest = max(
+            (self._redis_socket, programs.emergency_socket(self.state_dir), self._control),
+            key=lambda path: len(str(path)),
+        )
         if len(str(longest).encode()) > _LONGEST_SOCKET:
             raise StackError(
                 f"{longest} is too long for a socket ({_LONGEST_SOCKET} bytes): choose another state folder"
@@ -160,7 +166,7 @@ class Stack:
             ports.require_free("HTTP of Asterisk", self._http_host, self._http_port)
 
     async def _end(self) -> None:
-        services = [service for service in (self._asterisk, self._redis) if service is not None]
+        services = [service for service in (self._asterisk, self._redis, self._emergency) if service is not None]
         try:
             await asyncio.gather(*(service.stop() for service in services))
         finally:
@@ -250,6 +256,13 @@ class Stack:
         return self._redis
 
     @property
+    def emergency(self) -> Service:
+        """Return the emergency Redis's process, to look at or to trouble."""
+        if self._emergency is None:
+            raise StackError("the stack has not been started")
+        return self._emergency
+
+    @property
     def asterisk(self) -> Service:
         """Return the Asterisk process, to look at or to trouble."""
         if self._asterisk is None:
@@ -263,6 +276,7 @@ class Stack:
             "IVR_ARI_URL": self.ari_url,
             "IVR_ARI_USER": self.ari_user,
             "IVR_REDIS_URL": self.redis_url,
+            "IVR_EMERGENCY_REDIS_URL": f"unix://{programs.emergency_socket(self.state_dir)}",
             "IVR_STATE_DIR": str(self.state_dir),
             "IVR_SOUNDS_DIR": self.options.sounds_dir,
             "IVR_PROMPTS_DIR": str(self.config.prompts_dir.absolute()),
@@ -342,7 +356,7 @@ class Stack:
 
     async def ended(self) -> str:
         """Return, once one of the programs has ended without being asked to, a sentence that says so."""
-        services = (self.redis, self.asterisk)
+        services = (self.redis, self.emergency, self.asterisk)
         waiting = {asyncio.create_task(service.ended()): service for service in services}
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -361,7 +375,7 @@ class Stack:
         if self._claim is not None:
             pids = [
                 pid
-                for service in (self.redis, self.asterisk)
+                for service in (self.redis, self.emergency, self.asterisk)
                 if service.running
                 for pid in (service.supervisor_pid, service.pid)
                 if pid is not None

@@ -135,11 +135,34 @@ class CallActor:
             case _:
                 return None
 
-    def state_lost(self) -> None:
-        """Note that the queue holds nothing any more: offers that nobody took are void."""
-        if isinstance(self.call.phase, Waiting):
-            for offer in self.call.phase.offers:
-                self.put(ev.OfferWithdrawn(offer.token))
+    async def tell(self, queue: Queue) -> None:
+        """Tell a queue what it must hold of the call, its place and all; offers that nobody took are void.
+
+        For a queue whose state is another one, or an older one, than the call was told to.
+        """
+        call, node = self.call, self._desk.node
+        match call.phase:
+            case Arriving() | Ended():
+                return
+            case Talking():
+                if talk := self.talk():
+                    await queue.restore(talk, encode(call))
+            case Waiting(topic=topic, since=since, offers=offers):
+                await queue.leave(self.id, "settled")
+                await queue.join(
+                    self.id,
+                    node,
+                    topic,
+                    call.arrival,
+                    reason="relay" if call.caller.klass == "relay" else None,
+                    since=since,
+                    caller=self._known_ref(),
+                    snapshot=encode(call),
+                )
+                for offer in offers:
+                    self.put(ev.OfferWithdrawn(offer.token))
+            case _:
+                await queue.save(self.id, node, encode(call), call.arrival, again=True)
 
     def knows(self, token: str) -> bool:
         """Return whether that offer is one of the call's present ones."""

@@ -63,6 +63,8 @@ class Calls:
         self._recordings = recordings
         self._actors: dict[CallId, CallActor] = {}
         self._owed: dict[CallId, str] = {}
+        self.ends: dict[CallId, str] | None = None
+        """How calls ended while the shared queue is away: it must hear of it. None: it is there."""
         self._lives = Tasks()
 
     def __len__(self) -> int:
@@ -139,6 +141,8 @@ class Calls:
         if self._actors.get(call.id) is not actor:
             return
         del self._actors[call.id]
+        if self.ends is not None:
+            self.ends[call.id] = getattr(call.phase, "outcome", "handed")
         self._metrics.calls.set(len(self._actors))
         outcome = getattr(call.phase, "outcome", "handed")
         self._metrics.ended.labels(outcome).inc()

@@ -37,6 +37,11 @@ class NodeLease:
         self._id = WorkerId(own_name())
         self._monotonic = monotonic
 
+    @property
+    def id(self) -> WorkerId:
+        """Return who holds it: this worker."""
+        return self._id
+
     async def take(self) -> None:
         """Return once the node is ours, whatever Redis does; a holder that is dead for sure is not waited for."""
         waiting = ""

@@ -27,6 +27,11 @@ class Metrics:
         self.begun = Counter("ivr_calls_begun", "Calls begun or adopted", registry=self.registry)
         self.ended = Counter("ivr_calls_ended", "Calls ended, by outcome", ["outcome"], registry=self.registry)
         self.ari_up = Gauge("ivr_ari_up", "1 while connected to Asterisk", registry=self.registry)
+        self.emergency = Gauge(
+            "ivr_queue_emergency",
+            "1 while the shared Redis is away and the node's own has its calls",
+            registry=self.registry,
+        )
         ProcessCollector(registry=self.registry)
 
     def watch(self, ari: AriClient, queue: Queue) -> None:

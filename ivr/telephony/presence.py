@@ -45,8 +45,11 @@ class Presence:
         self._untold: set[AgentId] = set()
         self._turns = {agent: asyncio.Lock() for agent in plan.agents}
 
-    async def read(self, ari: AriClient) -> None:
-        """Ask to hear of every agent's phone, and tell the queue who is there now and who is busy."""
+    async def read(self, ari: AriClient, queue: Queue | None = None) -> None:
+        """Ask to hear of every agent's phone, and tell the queue who is there now and who is busy.
+
+        `queue` is another one that is told instead, and what follows from it is nobody's business yet.
+        """
         sources = [f"endpoint:{_TECHNOLOGY}/{endpoint}" for endpoint in self._agents]
         for first in range(0, len(sources), _SOURCES):
             some = ",".join(sources[first : first + _SOURCES])
@@ -58,6 +61,10 @@ class Presence:
                 continue
             self._outside |= {channel: agent.id for channel in endpoint.channel_ids if parse(channel) is None}
             here = endpoint.state == _ONLINE
+            if queue is not None:
+                await queue.presence(agent.id, agent.groups, self._node, present=here)
+                await queue.busy(agent.id, busy=agent.id in self._outside.values())
+                continue
             await self._present(agent, present=here)
             if here:
                 await self.busy(agent.id)

@@ -67,7 +67,10 @@ def after(id_: str) -> str:
 
 
 class Projection:
-    """Copies while this worker holds the lease; `run` returns only when cancelled, and then gives it back."""
+    """Copies while this worker holds the lease; `run` returns only when cancelled, and then gives it back.
+
+    `alone`: nobody else copies from this Redis, and no lease is asked for.
+    """
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class Projection:
         worker: WorkerId | None = None,
         retry: Retry | None = None,
         every_s: float = EVERY_S,
+        alone: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redis = redis
@@ -86,6 +90,7 @@ class Projection:
         self._id = worker or WorkerId(own_name())
         self._retry = retry or Retry(first_ms=100, factor=2, max_ms=5_000)
         self._every_s = every_s
+        self._alone = alone
         self._monotonic = monotonic
         self._key = queue.keys.name("events")
         self._held_until = self._tidy_at = 0.0
@@ -111,14 +116,16 @@ class Projection:
                 if not more:
                     await asyncio.sleep(self._every_s)
         finally:
-            with contextlib.suppress(QueueError):
-                await self._queue.unlease(PROJECTOR, self._id)
+            if not self._alone:
+                with contextlib.suppress(QueueError):
+                    await self._queue.unlease(PROJECTOR, self._id)
 
     async def step(self) -> bool:
         """Copy one batch if the lease is ours; whether more may be waiting. Raises what Redis or the ledger has."""
-        if not await self._ours():
-            return False
-        await self._tidy()
+        if not self._alone:
+            if not await self._ours():
+                return False
+            await self._tidy()
         raw: Any = await heeding(self._redis.xrange(self._key, count=BATCH))
         lines = readable(raw)
         if not lines:

@@ -8,16 +8,14 @@ offers that other workers made for our calls.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
 from ivr import log
 from ivr.ari import Connected, Disconnected, Replaced
 from ivr.core import inputs as ev
-from ivr.core.state import encode
-from ivr.queueing.errors import QueueError, QueueUnavailable, StateLost
-from ivr.queueing.model import Epoch, News, NodeId, Offer, Withdrawn
+from ivr.queueing.errors import QueueError
+from ivr.queueing.model import News, NodeId, Offer, Withdrawn
 from ivr.queueing.routing import routing_of
 from ivr.telephony.calls import Calls
 from ivr.telephony.codes import CODE, Codes
@@ -25,6 +23,7 @@ from ivr.telephony.lease import NodeLease
 from ivr.telephony.presence import Presence
 from ivr.telephony.resync import compare, revive
 from ivr.telephony.router import EVENTS, Router
+from ivr.telephony.settlement import Settlement
 from ivr.telephony.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -76,11 +75,9 @@ class Worker:
     ) -> None:
         self._ari = ari
         self._queue = queue
-        self._plan = plan
         self._node = NodeId(node)
         self._app = app
         self._listener = listener
-        self._wrap_ms = wrap_ms
         self._metrics = metrics
         self._aside = aside or {}
         self._tasks = Tasks()
@@ -99,6 +96,15 @@ class Worker:
             recordings=recordings,
         )
         self._presence = Presence(plan, app, self._node, queue, self.calls.route, self._tasks)
+        self._settlement = Settlement(
+            ari=ari,
+            queue=queue,
+            routing=routing_of(plan, wrap_ms),
+            lease=self._lease,
+            presence=self._presence,
+            calls=self.calls,
+            metrics=metrics,
+        )
         self.codes = Codes(ari, plan, queue, self._presence, self.calls.route, sounds)
         self._router = Router(ari, self.calls, self.codes, self._presence)
         self.on_event: Callable[[Event], None] = self._router.route
@@ -110,8 +116,10 @@ class Worker:
         """Serve the node: take its lease, connect, live, and give it back at the end."""
         try:
             async with asyncio.TaskGroup() as group:
-                await self._begin()
+                await self._settlement.begin()
+                await self._lease.take()
                 group.create_task(self._lease.keep(self._lost_node))
+                group.create_task(self._settlement.keep())
                 group.create_task(self._reap())
                 group.create_task(self._listener(self._node, self.calls.tell, lambda: None).run())
                 for name, work in self._aside.items():
@@ -122,28 +130,6 @@ class Worker:
             await self.codes.close()
             await self._tasks.close()
             await self._lease.give_back()
-
-    async def _begin(self) -> None:
-        """Return once Redis is there and the node is ours."""
-        said = False
-        while True:
-            try:
-                await self._found()
-                break
-            except QueueUnavailable as error:
-                if not said:
-                    _log.error("the queue cannot be reached; waiting", reason=str(error))
-                said = True
-                await asyncio.sleep(REAP_EVERY_S)
-        await self._lease.take()
-
-    async def _found(self) -> None:
-        """Enter the site's present epoch, or begin one; put the plan's routing in force."""
-        await self._queue.learn_clock()
-        founded = await self._queue.found(Epoch(secrets.token_hex(4)))
-        await self._queue.configure(routing_of(self._plan, self._wrap_ms))
-        if founded.created:
-            _log.info("began a new epoch", epoch=founded.epoch)
 
     async def _lost_node(self, why: Loss) -> None:
         """Act no more until the node is ours again; without Redis nobody else can hold our callers: the desk does."""
@@ -157,28 +143,24 @@ class Worker:
             return
         async with self._stepping:
             _log.warning("stepping back from the node", node=self._node, reason=why)
+            self._settlement.holds = False
             self.calls.abandon()
             self.codes.abandon()
             self._ari.suspend(why)
+            if why == "replaced":
+                await self._settlement.go_home()
             await self._lease.take()
             self._ari.resume()
 
     async def _reap(self) -> None:
         """End what is due; learn every live offer again, so that a lost reply strands nobody."""
-        down = lost = False
+        down = False
         while True:
             await asyncio.sleep(REAP_EVERY_S)
             try:
-                if lost:
-                    await self._rebuild()
-                    lost = False
                 reaped = await self._queue.reap()
                 await self.calls.pay()
                 await self._presence.pay()
-            except StateLost:
-                if not lost:
-                    _log.error("the queue's state is lost; beginning anew")
-                lost = True
             except QueueError as error:
                 if not down:
                     _log.error("the queue cannot be reached", reason=str(error))
@@ -190,17 +172,6 @@ class Worker:
                 self.calls.route(reaped)
                 for offer in reaped.live:
                     self.calls.tell(offer)
-
-    async def _rebuild(self) -> None:
-        """Bring talks, agents and calls into a new epoch: what Asterisk shows is compared with it anew."""
-        await self._found()
-        await self._lease.take()
-        for actor in self.calls:
-            actor.state_lost()
-            if talk := actor.talk():
-                self.calls.route(await self._queue.restore(talk, encode(actor.call)))
-        self._ari.suspend("the queue's state was lost")
-        self._ari.resume()
 
     # -- the connection ----------------------------------------------------
 
@@ -249,6 +220,7 @@ class Worker:
                 self.codes.found(channel.id)
             else:
                 self._router.arrived(channel.id, args)
+        self._settlement.holds = True
         if calls or repairs.new or repairs.legs or repairs.bridges:
             _log.info(
                 "adopted what Asterisk held",

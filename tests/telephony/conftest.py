@@ -7,9 +7,10 @@ import contextlib
 import time
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
 from ivr.ari import AriClient, Backoff
@@ -21,7 +22,7 @@ from ivr.queueing.model import NodeId
 from ivr.queueing.queue import Queue
 from ivr.queueing.retry import Retry
 from ivr.queueing.routing import routing_of
-from ivr.telephony import lease, worker
+from ivr.telephony import lease, settlement, worker
 from ivr.telephony.metrics import Metrics
 from ivr.telephony.worker import EVENTS, Worker
 from tests.ari.fake import FakeAri
@@ -32,8 +33,6 @@ from tests.telephony.switch import APP, Switch
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
-
-    from redis.asyncio import Redis
 
     from ivr.ari import Event, State
     from ivr.core.plan import Plan, SiteId
@@ -64,7 +63,16 @@ class Hall:
 
     worker: Worker
 
-    def __init__(self, switch: Switch, redis: Shaky, ledger: Ledger, plan: Plan, recordings: Path) -> None:
+    def __init__(
+        self,
+        switch: Switch,
+        redis: Shaky,
+        ledger: Ledger,
+        plan: Plan,
+        recordings: Path,
+        emergency: Shaky | None = None,
+    ) -> None:
+        self.emergency = emergency
         self.switch = switch
         self.fake = switch.fake
         self.redis = redis
@@ -113,11 +121,12 @@ class Hall:
 
     def again(self) -> Hall:
         """Return another worker on all that this one stands on."""
-        return Hall(self.switch, self.redis, self.ledger, self.plan, self.recordings)
+        return Hall(self.switch, self.redis, self.ledger, self.plan, self.recordings, self.emergency)
 
     def new_queue(self, redis: Any) -> Queue:
         retry = Retry(attempts=2, first_ms=1)
-        return Queue(redis, self.plan.site, routing_of(self.plan).lines, node=NodeId("a"), retry=retry)
+        lines, emergency = routing_of(self.plan).lines, cast("Redis | None", self.emergency)
+        return Queue(redis, self.plan.site, lines, node=NodeId("a"), retry=retry, emergency=emergency)
 
     def start(self) -> None:
         self.running = asyncio.create_task(self.worker.run())
@@ -244,6 +253,7 @@ def quick_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lease's own times, shortened."""
     monkeypatch.setattr(lease, "LEASE_EVERY_S", 0.02)
     monkeypatch.setattr(worker, "REAP_EVERY_S", 0.02)
+    monkeypatch.setattr(settlement, "LOOK_S", 0.02)
 
 
 @pytest.fixture
@@ -257,8 +267,21 @@ async def hall(
 ) -> AsyncIterator[Hall]:
     """A worker that serves; `indirect` parameters replace fields of the plan."""
     plan = replace(plan, **getattr(request, "param", {}))
+    async with _hall(shaky, plan, tmp_path) as hall:
+        yield hall
+
+
+@pytest.fixture
+async def sheltered(shaky: Shaky, redis_url: str, plan: Plan, tmp_path: Path, quick_lease: None) -> AsyncIterator[Hall]:
+    """A worker that serves, with an emergency Redis of its own: another database of the same server."""
+    async with Redis.from_url(redis_url, db=1) as other, _hall(shaky, plan, tmp_path, Shaky(other)) as hall:
+        yield hall
+
+
+@contextlib.asynccontextmanager
+async def _hall(shaky: Shaky, plan: Plan, tmp_path: Path, emergency: Shaky | None = None) -> AsyncIterator[Hall]:
     async with FakeAri() as fake, Switch(fake) as switch, Ledger(f"sqlite+aiosqlite:///{tmp_path}/l.sqlite") as ledger:
-        hall = Hall(switch, shaky, ledger, plan, tmp_path / "calls")
+        hall = Hall(switch, shaky, ledger, plan, tmp_path / "calls", emergency)
         hall.start()
         try:
             await hall.until(lambda: hall.worker.connected, "connected")

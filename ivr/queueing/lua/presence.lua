@@ -34,8 +34,9 @@ handlers.presence = function()
   return true
 end
 
+-- `create`: an agent whose phone has not been seen yet may be paused too.
 handlers.pause = function()
-  local a = agent_of(args.agent)
+  local a = agent_of(args.agent) or args.create and newcomer(args.agent)
   if not a then
     return nil, 'unknown agent'
   elseif a.pause == args.reason and a.back == args.back then

@@ -159,6 +159,10 @@ readings.calls_of = function()
   return found_calls
 end
 
+readings.people = function()
+  return redis.call('HVALS', AGENTS)
+end
+
 readings.dump = function()
   local waiting = {}
   for line, key in pairs(WAITING) do

@@ -1,0 +1,285 @@
+"""Where the site's state is, and that it holds what this worker holds.
+
+The shared Redis is the state's home. When it does not answer, this node's own emergency Redis takes the same
+functions with what the worker knows: its calls, at their places, its agents and their pauses. When the shared one
+is back, what it still holds of this node is put right, and the calls move home. A Redis that failed to answer for
+a moment only may have lost what it had acknowledged: then it is compared, and told what it lacks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from ivr import log
+from ivr.ari import AriError
+from ivr.core.state import Arriving, Ended, Talking, Waiting
+from ivr.queueing.errors import QueueError, QueueFault, QueueUnavailable
+from ivr.queueing.model import Epoch
+from ivr.telephony.lease import LEASE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ivr.ari import AriClient
+    from ivr.core.state import Call
+    from ivr.queueing.model import AgentRecord, CallRecord, Routing
+    from ivr.queueing.queue import Home, Queue
+    from ivr.telephony.actor import CallActor
+    from ivr.telephony.calls import Calls
+    from ivr.telephony.lease import NodeLease
+    from ivr.telephony.metrics import Metrics
+    from ivr.telephony.presence import Presence
+
+LOOK_S: Final = 1.0
+"""Between two looks whether the shared Redis is back, and whether one that failed holds what it should."""
+STEADY: Final = 2
+"""So many answers in a row, and it is back."""
+PAUSES_EVERY: Final = 5
+"""Looks between two readings of who is paused, to be known when Redis is away."""
+
+_log = log.get("queue")
+
+
+def astray(call: Call, record: CallRecord | None) -> bool:
+    """Return whether the queue holds something else of a call than its actor: `record` is the queue's."""
+    match call.phase:
+        case Arriving() | Ended():
+            return False
+        case Waiting(offers=offers):
+            ringing = {token for token, _ in record.ringing} if record else set()
+            there = record is not None and record.state in {"waiting", "offered"}
+            return not there or ringing != {offer.token for offer in offers}
+        case Talking(offer=offer):
+            return record is None or record.token != offer.token
+        case _:
+            return record is None
+
+
+class Settlement:
+    """Moves the state of one worker's site between its homes, and keeps it right. `keep` runs beside the worker.
+
+    While it moves, no command of anybody else's goes out: each finds the state as its call left it.
+    """
+
+    def __init__(
+        self,
+        *,
+        ari: AriClient,
+        queue: Queue,
+        routing: Routing,
+        lease: NodeLease,
+        presence: Presence,
+        calls: Calls,
+        metrics: Metrics,
+    ) -> None:
+        self._ari = ari
+        self._queue = queue
+        self._routing = routing
+        self._lease = lease
+        self._presence = presence
+        self._calls = calls
+        self._metrics = metrics
+        self._moving = asyncio.Lock()
+        self._paused: tuple[AgentRecord, ...] = ()
+        self.holds = False
+        """Whether every call of the node that lives is held here: what the queue has besides is over."""
+
+    # -- beginnings --------------------------------------------------------
+
+    async def begin(self) -> None:
+        """Return once the state has a home."""
+        homes: list[Home] = ["shared", "emergency"] if self._queue.sheltered else ["shared"]
+        for turn, home in enumerate(itertools.cycle(homes)):
+            there = self._queue.at(home)
+            try:
+                await self._enter(there)
+            except QueueUnavailable as error:
+                if turn < len(homes):
+                    _log.error("the queue cannot be reached", home=home, reason=str(error))
+                await asyncio.sleep(LOOK_S / 4)
+            else:
+                self._arrived(there)
+                self._queue.on_loss = self._lost
+                return
+
+    async def go_home(self) -> None:
+        """Return once the state is where every worker looks for it.
+
+        For one that was replaced in the emergency: the other had its lease from somewhere else.
+        """
+        while self._queue.home != "shared":
+            there = self._queue.at("shared")
+            try:
+                await self._enter(there)
+            except QueueUnavailable:
+                await asyncio.sleep(LOOK_S / 4)
+            else:
+                self._arrived(there)
+
+    async def _enter(self, queue: Queue) -> None:
+        """Enter the site's present epoch, or begin one, with the plan's routing."""
+        await queue.learn_clock()
+        founded = await queue.found(Epoch(secrets.token_hex(4)))
+        await queue.configure(self._routing)
+        if founded.created:
+            _log.info("began a new epoch", epoch=founded.epoch, home=queue.home)
+
+    def _arrived(self, there: Queue) -> None:
+        self._queue.become(there)
+        away = there.home == "emergency"
+        self._calls.ends = (self._calls.ends or {}) if away else None
+        self._metrics.emergency.set(away)
+
+    # -- life --------------------------------------------------------------
+
+    async def keep(self) -> None:
+        """Go home when home is back; compare after every doubt. For ever."""
+        answers = looks = 0
+        while True:
+            await asyncio.sleep(LOOK_S)
+            looks += 1
+            try:
+                if self._queue.home == "emergency":
+                    answers = answers + 1 if await self._queue.answers("shared") else 0
+                    if answers >= STEADY:
+                        answers = 0
+                        await self._return()
+                elif self._queue.doubtful and self.holds:
+                    await self._compare()
+                elif looks % PAUSES_EVERY == 0 and self._queue.sheltered:
+                    people = await self._queue.people()
+                    self._paused = tuple(agent for agent in people if agent.pause is not None)
+            except QueueError as error:
+                _log.debug("the queue is still unsettled", reason=str(error))
+
+    async def _lost(self, home: Home, epoch: Epoch | None) -> bool:
+        """Answer a command that found no Redis at `home`, or another epoch: whether to send it again."""
+        async with self._moving:
+            if (self._queue.home, self._queue.epoch) != (home, epoch):
+                return True
+            if not await self._recover(home):
+                return False
+        await self._look()
+        return True
+
+    async def _recover(self, home: Home) -> bool:
+        """Bring everything into a new epoch of that home, or into the emergency when it is away."""
+        homes: list[Home] = [home]
+        if home == "shared" and self._queue.sheltered:
+            homes.append("emergency")
+        for where in homes:
+            try:
+                async with self._queue.quiet(patience_s=0.0):
+                    await self._bring(self._queue.at(where))
+            except QueueUnavailable as error:
+                if where == "emergency":
+                    _log.error("the emergency queue cannot be reached either", reason=str(error))
+            except QueueError as error:
+                _log.error("the queue cannot be told what this worker holds", home=where, reason=str(error))
+                return False
+            else:
+                if where != home:
+                    _log.error("the shared queue is away; this node's own has its calls", calls=len(self._calls))
+                return True
+        return False
+
+    async def _return(self) -> None:
+        async with self._moving:
+            try:
+                async with self._queue.quiet():
+                    people = await self._queue.at("emergency").people()
+                    await self._bring(self._queue.at("shared"), people)
+            except QueueError as error:
+                _log.warning("the shared queue went again", reason=str(error))
+                return
+            await self._queue.vacate()
+        await self._look()
+        _log.info("the shared queue is back and has its calls again", calls=len(self._calls))
+
+    async def _compare(self) -> None:
+        """Tell the queue again what it lost of what it had acknowledged."""
+        async with self._moving, self._queue.quiet():
+            self._queue.doubtful = False
+            here = self._queue.at(self._queue.home)
+            try:
+                records = await here.calls_of(self._calls.node)
+                by_call = {record.call: record for record in records}
+                lost = [actor for actor in self._calls if astray(actor.call, by_call.get(actor.id))]
+                ended = await self._free(here, records)
+                if lost or ended:
+                    await self._tell(here, lost)
+                    await self._read_agents(here)
+            except QueueError:
+                self._queue.doubtful = True
+                raise
+        if lost or ended:
+            _log.warning("the queue had lost what it had acknowledged", told_again=len(lost), ended=ended)
+            await self._look()
+
+    # -- one move ----------------------------------------------------------
+
+    async def _bring(self, there: Queue, people: Sequence[AgentRecord] | None = None) -> None:
+        """Bring everything that this worker holds into that home, and go there.
+
+        `people` are the agents as the emergency has them, whose pauses come too. Raises QueueError, and nothing
+        is changed but in that home.
+        """
+        await self._enter(there)
+        leased = await there.lease(self._calls.node, self._lease.id, LEASE_MS)
+        if not leased.granted and there.home == "shared":
+            raise QueueFault(there.site, "lease", "another worker holds the node")
+        await self._free(there, await there.calls_of(self._calls.node))
+        if people is None:
+            for agent in self._paused:
+                await there.pause(agent.id, agent.pause or "", agent.back, create=True)
+        else:
+            await self._pauses(there, people)
+        await self._tell(there, self._calls)
+        await self._read_agents(there)
+        self._arrived(there)
+
+    async def _tell(self, there: Queue, actors: Iterable[CallActor]) -> None:
+        """Tell of talks first, whose agents are engaged, then of the others in the order of their arrival."""
+        for actor in sorted(actors, key=lambda actor: (actor.talk() is None, actor.call.arrival)):
+            try:
+                await actor.tell(there)
+            except QueueFault as error:
+                _log.error("the queue does not take a call", call=actor.id, reason=str(error))
+
+    async def _free(self, there: Queue, records: Sequence[CallRecord]) -> int:
+        """End what is over, and free the agents of talks that are others by now; how many calls were over."""
+        ends, ended = self._calls.ends or {}, 0
+        for record in records:
+            actor = self._calls.get(record.call)
+            if actor is None:
+                if self.holds:
+                    await there.end(record.call, ends.get(record.call, "left"))
+                    ended += 1
+            elif record.token is not None and ((talk := actor.talk()) is None or talk.token != record.token):
+                await there.release(record.call, void=True)
+        return ended
+
+    async def _pauses(self, there: Queue, people: Sequence[AgentRecord]) -> None:
+        """Tell who began a pause, and who ended one, in the emergency."""
+        known = {agent.id: agent.pause for agent in await there.people()}
+        for agent in people:
+            if agent.pause is not None and known.get(agent.id) != agent.pause:
+                await there.pause(agent.id, agent.pause, agent.back, create=True)
+            elif agent.pause is None and known.get(agent.id) is not None:
+                await there.resume(agent.id)
+
+    async def _read_agents(self, queue: Queue) -> None:
+        try:
+            await self._presence.read(self._ari, queue)
+        except AriError as error:
+            _log.warning("Asterisk cannot be asked who is there; its next connection tells", reason=str(error))
+
+    async def _look(self) -> None:
+        """Learn every offer that the move has made."""
+        reaped = await self._queue.reap()
+        self._calls.route(reaped)
+        for offer in reaped.live:
+            self._calls.tell(offer)
