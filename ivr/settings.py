@@ -24,9 +24,12 @@ class Settings(BaseSettings):
     ari_url: Annotated[str, Field(description="base address of ARI")] = "http://127.0.0.1:8088/ari"
     ari_user: Annotated[str, Field(description="ARI user")] = "ivr"
     ari_transport: Annotated[Transport, Field(description="REST over the events websocket, or over HTTP")] = "ws"
-    redis_url: Annotated[str, Field(repr=False, description="Redis; unix:///path works too")] = (
-        "redis://127.0.0.1:6379/0"
-    )
+    redis_url: Annotated[
+        str,
+        Field(
+            repr=False, description="Redis; `unix:///path` and `redis+sentinel://host:port,host:port/primary` work too"
+        ),
+    ] = "redis://127.0.0.1:6379/0"
     emergency_redis_url: Annotated[
         str,
         Field(

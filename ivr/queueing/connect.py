@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from ivr.errors import IvrError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SENTINEL: Final = "redis+sentinel"
 SENTINEL_PORT: Final = 26_379
@@ -39,6 +39,18 @@ def connect(url: str, *, timeout_s: float = 1.0) -> Redis:
     return client
 
 
+class _ToPrimary(Redis):
+    """A client that closes the connections to its Sentinels with its own."""
+
+    sentinels: Sequence[Redis] = ()
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - as it is there
+        """Close everything."""
+        await super().aclose(close_connection_pool)
+        for sentinel in self.sentinels:
+            await sentinel.aclose()
+
+
 def _by_sentinel(url: str, options: Mapping[str, Any]) -> Redis:
     parts = urlsplit(url)
     primary = parts.path.strip("/")
@@ -52,5 +64,6 @@ def _by_sentinel(url: str, options: Mapping[str, Any]) -> Redis:
         password=login.rpartition(":")[2] or None,
         **options,
     )
-    client: Redis = sentinels.master_for(primary)
+    client: _ToPrimary = sentinels.master_for(primary, redis_class=_ToPrimary)
+    client.sentinels = sentinels.sentinels
     return client

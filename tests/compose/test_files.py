@@ -41,7 +41,7 @@ def test_an_env_file_sets_what_there_is_and_no_secret(name: str) -> None:
 def test_compose_has_only_what_both_generations_know(compose: dict[str, Any]) -> None:
     assert {key for key in compose if not key.startswith("x-")} == {"services", "volumes"}
     services = compose["services"]
-    assert set(services) == {"setup", "redis", "asterisk", "ivr"}
+    assert set(services) == {"setup", "redis", "emergency", "asterisk", "ivr"}
     for name, service in services.items():
         assert service["cap_drop"] == ["ALL"]
         if name != "setup":
@@ -58,7 +58,7 @@ def test_compose_sets_what_there_is_and_uses_every_volume(compose: dict[str, Any
 
 def test_the_network_is_the_host_or_none(compose: dict[str, Any]) -> None:
     networks = {name: service["network_mode"] for name, service in compose["services"].items()}
-    assert networks == {"setup": "none", "redis": "none", "asterisk": "host", "ivr": "host"}
+    assert networks == {"setup": "none", "redis": "none", "emergency": "none", "asterisk": "host", "ivr": "host"}
 
 
 @pytest.mark.parametrize("unit", _UNITS, ids=lambda unit: unit.name)

@@ -267,19 +267,19 @@ async def hall(
 ) -> AsyncIterator[Hall]:
     """A worker that serves; `indirect` parameters replace fields of the plan."""
     plan = replace(plan, **getattr(request, "param", {}))
-    async with _hall(shaky, plan, tmp_path) as hall:
+    async with serving(shaky, plan, tmp_path) as hall:
         yield hall
 
 
 @pytest.fixture
 async def sheltered(shaky: Shaky, redis_url: str, plan: Plan, tmp_path: Path, quick_lease: None) -> AsyncIterator[Hall]:
     """A worker that serves, with an emergency Redis of its own: another database of the same server."""
-    async with Redis.from_url(redis_url, db=1) as other, _hall(shaky, plan, tmp_path, Shaky(other)) as hall:
+    async with Redis.from_url(redis_url, db=1) as other, serving(shaky, plan, tmp_path, Shaky(other)) as hall:
         yield hall
 
 
 @contextlib.asynccontextmanager
-async def _hall(shaky: Shaky, plan: Plan, tmp_path: Path, emergency: Shaky | None = None) -> AsyncIterator[Hall]:
+async def serving(shaky: Shaky, plan: Plan, tmp_path: Path, emergency: Shaky | None = None) -> AsyncIterator[Hall]:
     async with FakeAri() as fake, Switch(fake) as switch, Ledger(f"sqlite+aiosqlite:///{tmp_path}/l.sqlite") as ledger:
         hall = Hall(switch, shaky, ledger, plan, tmp_path / "calls", emergency)
         hall.start()

@@ -84,7 +84,7 @@ def _call(composition: Composition, plan: Plan, taken: Ports) -> None:
     teller = composition.teller
     with teller.step("starting redis, asterisk and ivr"):
         composition.up()
-        for service in ("redis", "asterisk", "ivr"):
+        for service in ("redis", "emergency", "asterisk", "ivr"):
             composition.wait_healthy(service, _HEALTHY_S)
     with teller.step("one call, through to an agent"):
         registrar = f"{_LOOPBACK}:{taken.sip}"
