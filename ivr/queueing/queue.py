@@ -14,7 +14,7 @@ from redis import exceptions as of_redis
 from ivr.queueing import commands, script
 from ivr.queueing.cancelling import heeding
 from ivr.queueing.clock import SiteClock
-from ivr.queueing.errors import LinesMoved, QueueUnavailable, StateLost
+from ivr.queueing.errors import LinesMoved, QueueError, QueueUnavailable, StateLost
 from ivr.queueing.keys import Keys
 from ivr.queueing.model import NodeId
 from ivr.queueing.retry import Retry
@@ -82,7 +82,7 @@ class Queue:
         self._retry = retry or Retry()
         self.clock = clock or SiteClock()
         self.home: Home = "shared"
-        self.on_loss: Callable[[Home, m.Epoch | None], Awaitable[bool]] | None = None
+        self.on_loss: Callable[[Home, m.Epoch | None, QueueError], Awaitable[bool]] | None = None
         self._open = asyncio.Event()
         self._open.set()
         self._on_their_way = 0
@@ -154,12 +154,12 @@ class Queue:
             try:
                 return await self._persist(command)
             except (QueueUnavailable, StateLost) as error:
-                lost = error
+                lost: QueueError = error
             finally:
                 self._on_their_way -= 1
                 if not self._on_their_way:
                     self._idle.set()
-            if self.on_loss is None or not await self.on_loss(home, epoch):
+            if self.on_loss is None or not await self.on_loss(home, epoch, lost):
                 raise lost
 
     @contextlib.asynccontextmanager

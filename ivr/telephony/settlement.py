@@ -84,6 +84,7 @@ class Settlement:
         self._metrics = metrics
         self._moving = asyncio.Lock()
         self._paused: tuple[AgentRecord, ...] = ()
+        self._said = ""
         self.holds = False
         """Whether every call of the node that lives is held here: what the queue has besides is over."""
 
@@ -155,7 +156,7 @@ class Settlement:
             except QueueError as error:
                 _log.debug("the queue is still unsettled", reason=str(error))
 
-    async def _lost(self, home: Home, epoch: Epoch | None) -> bool:
+    async def _lost(self, home: Home, epoch: Epoch | None, _why: QueueError) -> bool:
         """Answer a command that found no Redis at `home`, or another epoch: whether to send it again."""
         async with self._moving:
             if (self._queue.home, self._queue.epoch) != (home, epoch):
@@ -193,8 +194,11 @@ class Settlement:
                     people = await self._queue.at("emergency").people()
                     await self._bring(self._queue.at("shared"), people)
             except QueueError as error:
-                _log.warning("the shared queue went again", reason=str(error))
+                if str(error) != self._said:
+                    _log.warning("the shared queue cannot have its calls yet", reason=str(error))
+                self._said = str(error)
                 return
+            self._said = ""
             await self._queue.vacate()
         await self._look()
         _log.info("the shared queue is back and has its calls again", calls=len(self._calls))

@@ -180,3 +180,15 @@ def test_without_redis_it_says_so(desk: None, monkeypatch: pytest.MonkeyPatch, r
 )
 def test_durations_are_read_at_a_glance(ms: int, told: str) -> None:
     assert words.lasting(ms) == told
+
+
+@pytest.mark.redis
+def test_while_the_shared_redis_is_away_the_nodes_own_is_read_and_told(
+    busy: Town, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.desk.link.PATIENCE_S", 0.2)
+    monkeypatch.setenv("IVR_REDIS_URL", "unix:///nowhere/redis.sock")
+    monkeypatch.setenv("IVR_EMERGENCY_REDIS_URL", redis_url)
+    assert listed()["awa-diallo"]["pause"] == "dejeuner"
+    says("resume", "awa-diallo")
+    assert busy.agent("awa-diallo").pause is None
