@@ -57,6 +57,9 @@ class AriClient:
     events that waited, and live ones. `on_event` and `on_state` are called in the loop, one at a time, and must not
     block; what they raise goes to the loop's exception handler and stops nothing. A failing `on_connect` is a failed
     connection. After a silence of `silence_ms` events are proved again, within `hearing_ms`.
+
+    Lists travel over HTTP always: Asterisk builds each websocket message on its thread's stack of 496 kB (`ast_alloca`
+    in res_http_websocket.c, 22.10), and a list of 600 channels ends it. Nor do they hold up the one socket.
     """
 
     def __init__(  # noqa: PLR0913 - four facts, then settings by keyword, each with its default
@@ -99,6 +102,7 @@ class AriClient:
         self._allowed.set()
         self._live = asyncio.Event()
         self._transport: Transport | None = None
+        self._lists: Transport | None = None
         self._lost: asyncio.Future[str] | None = None
         self._waiting: list[Event] | None = None
         self._why = "not started"
@@ -174,7 +178,7 @@ class AriClient:
         reply = Reply(operation.name, uri, decode)
         timeout_ms = how.get("timeout_ms") or self._timeout_ms
         request = wire.Request(operation, uri, query, body, reply, lane=how.get("lane"), timeout_ms=timeout_ms)
-        transport = self._transport
+        transport = self._lists if operation.lists else self._transport
         if transport is None:
             request.disconnected(self._why)
             return reply
@@ -248,12 +252,11 @@ class AriClient:
             try:
                 if lost.done():
                     return
+                lists = HttpTransport(session, self.url)
                 transport: Transport = (
-                    WsTransport(ws, lambda reason: self._end(lost, reason))
-                    if self._kind == "ws"
-                    else HttpTransport(session, self.url)
+                    WsTransport(ws, lambda reason: self._end(lost, reason)) if self._kind == "ws" else lists
                 )
-                self._transport, self._waiting = transport, []
+                self._transport, self._lists, self._waiting = transport, lists, []
                 opening = asyncio.create_task(self._open(lost), name=f"ari-{self.app}-opening")
                 try:
                     self._end(lost, await self._read(ws, lost))
@@ -263,6 +266,7 @@ class AriClient:
                     opening.cancel()
                     await asyncio.wait({opening})
                     await transport.close()
+                    await lists.close()
             finally:
                 await ws.close()
 
@@ -337,9 +341,11 @@ class AriClient:
         self._live.clear()
         self._why = reason
         self._waiting = None
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.abandon(reason)
+        gone = (self._transport, self._lists)
+        self._transport = self._lists = None
+        for transport in gone:
+            if transport is not None:
+                transport.abandon(reason)
 
     @staticmethod
     def _end(lost: asyncio.Future[str], reason: str) -> None:

@@ -30,6 +30,11 @@ class Operation:
         return f"{self.resource}.{self.nickname}"
 
     @property
+    def lists(self) -> bool:
+        """Whether the answer grows with what Asterisk holds."""
+        return self.nickname.startswith("list")
+
+    @property
     def path_params(self) -> tuple[str, ...]:
         """The names in the path, in order."""
         return tuple(field for _, field, _, _ in Formatter().parse(self.path) if field)

@@ -42,6 +42,8 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module"), py
 
 MODELS = [model for model in vars(m).values() if isinstance(model, type) and m.Model in model.__bases__]
 PROMPT_MS = 400
+MANY, LONG = 700, 900
+STACK_OF_A_THREAD = 496 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +225,21 @@ async def test_every_operation_is_understood(stack: Stack, transport: str) -> No
 
 
 # Requests
+
+
+async def test_a_list_of_any_length_is_told_whole(stack: Stack, transport: str) -> None:
+    async with make(stack, Heard(), transport) as client:
+        await client.wait_connected()
+        names = {f"long.{transport}.{n}" for n in range(MANY)}
+        made = [client.bridges.createWithId(bridgeId=name, type="mixing", name=name.ljust(LONG, "x")) for name in names]
+        try:
+            await asyncio.gather(*made)
+            listed = await client.bridges.list()
+            assert names <= {bridge.id for bridge in listed}
+            assert sum(len(bridge.name) for bridge in listed) > STACK_OF_A_THREAD
+        finally:
+            await asyncio.gather(*(client.bridges.destroy(bridgeId=name) for name in names))
+        assert (await client.asterisk.ping()).ping == "pong"
 
 
 async def test_odd_names_survive_the_way(stack: Stack, transport: str) -> None:
