@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ivr.lab.sipp import Report, Sipp
 
 FILL_RATE: Final = 10.0
+PATIENCE_MS: Final = 170_000
 CHUNK: Final = 1_000
 """Calls of one SIPp."""
 STAFF_MS: Final = 290_000
@@ -124,8 +125,12 @@ async def storm(house: Crowd, shape: Storm, bars: Progress) -> dict[str, Any]:
             for first in range(0, shape.coming, CHUNK)
         ]
         everybody = asyncio.gather(fill, *chunks)
+        longest_s = shape.seconds + 2 * PATIENCE_MS / 1000
         while not everybody.done():
             await asyncio.wait({everybody}, timeout=0.5)
+            if time.monotonic() - began > longest_s:
+                everybody.cancel()
+                raise LoadFailed(f"callers are still there after {longest_s:.0f} s; does Asterisk run?")
             bars.update(bar, completed=min(1.0, (time.monotonic() - began) / (shape.seconds + 60)))
         reports = everybody.result()
         busy = gauges.busy_share(machine, gauges.machine_ms())
@@ -157,7 +162,7 @@ async def _call(house: Crowd, calls: int, rate: float, shape: Storm) -> Report:
         calls=calls,
         rate=rate,
         keys=KEY,
-        patience_ms=170_000,
+        patience_ms=PATIENCE_MS,
         at_once=shape.calls,
         quiet_ms=1_000,
     )
