@@ -195,9 +195,12 @@ class Queue:
         self.sent[command.name] += 1
         try:
             try:
-                raw: Any = await heeding(self._redis.evalsha(script.sha(), len(keys), *keys, *argv))
-            except of_redis.NoScriptError:
-                raw = await heeding(self._redis.eval(script.source(), len(keys), *keys, *argv))
+                raw: Any = await heeding(self._redis.fcall(script.name(), len(keys), *keys, *argv))
+            except of_redis.ResponseError as refusal:
+                if script.MISSING not in str(refusal):
+                    raise
+                await heeding(self._redis.function_load(script.source(), replace=True))
+                raw = await heeding(self._redis.fcall(script.name(), len(keys), *keys, *argv))
         except of_redis.ResponseError as refusal:
             if str(refusal).startswith(REFUSES_ALL):
                 raise RedisRefuses(str(refusal)) from refusal

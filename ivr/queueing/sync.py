@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import hiredis
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ResponseError
 
 from ivr.queueing import commands, script
 from ivr.queueing.errors import LinesMoved
@@ -58,9 +58,12 @@ class SyncQueue:
         keys, argv = self._wire.encode(command, now, self.epoch)
         ask = self._ask if self._connection is None else self._ask_straight
         try:
-            raw = ask("EVALSHA", script.sha(), len(keys), *keys, *argv)
-        except NoScriptError:
-            raw = ask("EVAL", script.source(), len(keys), *keys, *argv)
+            raw = ask("FCALL", script.name(), len(keys), *keys, *argv)
+        except ResponseError as refusal:
+            if script.MISSING not in str(refusal):
+                raise
+            self._redis.function_load(script.source(), replace=True)
+            raw = ask("FCALL", script.name(), len(keys), *keys, *argv)
         return self._wire.decode(command, raw)
 
     def _ask(self, *words: str | bytes | int) -> Any:

@@ -206,8 +206,8 @@ class Lossy:
         self._redis = redis
         self.losses = losses
 
-    async def evalsha(self, *args: Any) -> Any:
-        raw = await self._redis.evalsha(*args)
+    async def fcall(self, *args: Any) -> Any:
+        raw = await self._redis.fcall(*args)
         if self.losses:
             self.losses -= 1
             raise RedisAway("lost")

@@ -65,7 +65,7 @@ class Site:
         self.redis.config_resetstat()
         for n in range(ROUNDS):
             act(n)
-        stats = self.redis.info("commandstats")["cmdstat_evalsha"]
+        stats = self.redis.info("commandstats")["cmdstat_fcall"]
         return float(stats["usec"]) / float(stats["calls"])
 
 

@@ -6,8 +6,6 @@
 -- then by arrival, which a reason for right of way moves forward by a bounded time.
 local RINGING = 1e15
 
-local prefer = {}
-
 local function ringing_count(c)
   local _, count = string.gsub(c.ringing or '', '[^|]+', '')
   return count

@@ -3,28 +3,36 @@
 -- KEYS: site, calls, agents, offers, deadlines, events, idle, known, then one set per line. A line
 -- holds the callers of a topic who have come to the same step of its widening.
 -- ARGV: command, epoch, now (ms), arguments (JSON object without nulls), snapshot (optional, opaque).
-local SITE, CALLS, AGENTS, OFFERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local DEADLINES, EVENTS, IDLE, KNOWN = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local WAITING = {}
-local PREFIX = string.sub(SITE, 1, -5)
-for i = 9, #KEYS do
-  WAITING[string.sub(KEYS[i], #PREFIX + 3)] = KEYS[i]
-end
-
-local command, epoch = ARGV[1], ARGV[2]
-local args = cjson.decode(ARGV[4])
-local snapshot = ARGV[5]
 local EVENTS_KEPT = '100000'
 local REMEMBERED = 256
 local EXTENSIONS = 2
 
-local head = redis.call('HMGET', SITE, 'epoch', 'clock', 'seq', 'routing')
-local site_epoch, routing_json = head[1], head[4]
-local clock = tonumber(head[2] or '0')
-local seq = tonumber(head[3] or '0')
-local last_seq = seq
-local now = math.max(tonumber(ARGV[3]), clock)
-local routing
+-- One command's own: set anew by `open`, so that nothing of the one before is left, whatever its end.
+local SITE, CALLS, AGENTS, OFFERS, DEADLINES, EVENTS, IDLE, KNOWN, WAITING, PREFIX
+local command, epoch, args, snapshot, site_epoch, routing_json, clock, seq, last_seq, now, routing
+local calls, agents, offers, snapshots, changed_calls, changed_agents, changed_offers
+local made, withdrawn, news, messages, freed, returned, turned, prefer
+
+local function open(keys, argv)
+  SITE, CALLS, AGENTS, OFFERS = keys[1], keys[2], keys[3], keys[4]
+  DEADLINES, EVENTS, IDLE, KNOWN = keys[5], keys[6], keys[7], keys[8]
+  WAITING = {}
+  PREFIX = string.sub(SITE, 1, -5)
+  for i = 9, #keys do
+    WAITING[string.sub(keys[i], #PREFIX + 3)] = keys[i]
+  end
+  command, epoch = argv[1], argv[2]
+  args = cjson.decode(argv[4])
+  snapshot = argv[5]
+  local head = redis.call('HMGET', SITE, 'epoch', 'clock', 'seq', 'routing')
+  site_epoch, routing_json = head[1], head[4]
+  clock, seq = tonumber(head[2] or '0'), tonumber(head[3] or '0')
+  last_seq, now, routing = seq, math.max(tonumber(argv[3]), clock), nil
+  calls, agents, offers, snapshots = {}, {}, {}, {}
+  changed_calls, changed_agents, changed_offers = {}, {}, {}
+  made, withdrawn, news, messages = {}, {}, {}, {}
+  freed, returned, turned, prefer = {}, {}, {}, {}
+end
 
 -- Exact decimal text of a whole number: Lua's own conversion keeps only 14 digits.
 local function int(n)
@@ -35,12 +43,6 @@ end
 local function each(list)
   return string.gmatch(list or '', '[^|]+')
 end
-
-local calls, agents, offers = {}, {}, {}
-local snapshots = {}
-local changed_calls, changed_agents, changed_offers = {}, {}, {}
-local made, withdrawn, news, messages = {}, {}, {}, {}
-local freed, returned, turned = {}, {}, {}
 
 local function call_of(id)
   if calls[id] == nil then
