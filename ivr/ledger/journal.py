@@ -51,13 +51,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one file held when it was read: its first `size` bytes. `fd` holds its lock, unless the file is ours."""
+    """What one file held when it was read: its first `size` bytes; `damaged` of its lines cannot be read."""
 
     path: Path
     entries: tuple[Entry, ...]
     size: int
     damaged: int
-    fd: int | None
+    ours: bool
 
 
 class Journal:
@@ -130,7 +130,7 @@ class Journal:
                 if fd is None or _locked(fd):
                     with self._turn:
                         content = _content(path)[: self._end] if ours else _content(path)
-                    yield Part(path, *_read(content), fd)
+                    yield Part(path, *_read(content), ours)
             finally:
                 if fd is not None:
                     os.close(fd)
@@ -145,13 +145,18 @@ class Journal:
             )
             with self._turn:
                 part.path.rename(f"{part.path}{DAMAGED}")
-                if part.fd is None:
+                if part.ours:
                     self._leave()
             return
-        if part.fd is not None:
-            _write(part.fd, bytes(part.size), 0)
-            os.fdatasync(part.fd)
-            part.path.unlink()
+        if not part.ours:
+            fd = _opened(part.path)
+            if fd is not None:
+                try:
+                    _write(fd, bytes(part.size), 0)
+                    os.fdatasync(fd)
+                finally:
+                    os.close(fd)
+                part.path.unlink(missing_ok=True)
             return
         with self._turn:
             if self._own is None or self._own[0] != part.path or part.size == 0:

@@ -55,7 +55,7 @@ def journal(folder: Path) -> Iterator[Journal]:
 
 def brought_in(journal: Journal) -> list[Entry]:
     """Everything that can be brought in, and the journal shortened."""
-    found = []
+    found: list[Entry] = []
     with journal.alone(), closing(journal.parts()) as parts:
         for part in parts:
             found += part.entries
