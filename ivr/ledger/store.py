@@ -239,8 +239,9 @@ def _address(url: str) -> URL:
 
 def _sqlite_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
+    # Less than a caller waits for a promise, so that the reason is known by then.
+    cursor.execute("PRAGMA busy_timeout=1800")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA secure_delete=ON")
-    cursor.execute("PRAGMA busy_timeout=2000")
     cursor.close()
