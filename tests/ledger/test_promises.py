@@ -35,7 +35,7 @@ QUICK = Retry(first_ms=5, factor=1, max_ms=5)
 
 
 def promises(ledger: Ledger | str, folder: Path, **how: Any) -> Promises:
-    given = {"patience_s": 0.3, "retry": QUICK, "every_s": 0.02, **how}
+    given = {"retry": QUICK, "every_s": 0.02, **how}
     return Promises(Ledger(ledger) if isinstance(ledger, str) else ledger, Journal(folder / "journal"), **given)
 
 
@@ -172,7 +172,7 @@ async def test_while_the_ledger_is_locked_promises_wait_and_come_in_after(sqlite
 @pytest.mark.sqlite
 async def test_a_ledger_that_is_locked_before_it_was_ever_opened_is_opened_later(sqlite: str, tmp_path: Path) -> None:
     with locked(tmp_path / "ledger.sqlite"):
-        kept = promises(sqlite, tmp_path)
+        kept = promises(sqlite, tmp_path, patience_s=0.3)
         async with contextlib.AsyncExitStack() as life:
             began = time.monotonic()
             await life.enter_async_context(kept)
@@ -191,7 +191,7 @@ async def test_a_worker_that_ends_meanwhile_leaves_its_promises_to_the_next(sqli
     async with Ledger(sqlite):
         pass
     with locked(tmp_path / "ledger.sqlite"):
-        async with promises(sqlite, tmp_path) as kept:
+        async with promises(sqlite, tmp_path, patience_s=0.3) as kept:
             await kept.promise(FILE, NUMBER)
     async with promises(sqlite, tmp_path) as kept, running(kept):
         await until(lambda: not kept.waiting())
@@ -215,7 +215,7 @@ async def test_where_neither_place_takes_it_nothing_is_promised(sqlite: str, tmp
 
 @pytest.mark.sqlite
 async def test_where_the_journal_fails_the_ledger_is_asked_though_it_was_away(sqlite: str, tmp_path: Path) -> None:
-    async with promises(sqlite, tmp_path) as kept:
+    async with promises(sqlite, tmp_path, patience_s=0.3) as kept:
         with locked(tmp_path / "ledger.sqlite"):
             await kept.promise(FILE, NUMBER)
 
