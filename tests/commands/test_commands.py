@@ -135,7 +135,9 @@ def test_files_as_json_say_who_is_late(town: Town) -> None:
 
 
 @pytest.mark.sqlite
-def test_promises_that_wait_for_the_ledger_are_counted_though_it_is_away(town: Town, tmp_path: Path) -> None:
+def test_promises_that_wait_for_the_ledger_are_counted_though_it_is_away(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     town.promise("a-1.1", FAR)
     journal = Journal(tmp_path / "journal")
     for n in range(2):
@@ -145,8 +147,7 @@ def test_promises_that_wait_for_the_ledger_are_counted_though_it_is_away(town: T
     assert f"2 promesses attendent dans le journal ({tmp_path}/journal)" in shown.stderr
     assert "a-1.1" in shown.stdout
     assert [row["id"] for row in json.loads(town.ivr("files", "--json").stdout)] == ["a-1.1"]
-    (tmp_path / "ledger.sqlite").rename(tmp_path / "gone.sqlite")
-    (tmp_path / "ledger.sqlite").mkdir()
+    monkeypatch.setenv("IVR_LEDGER_URL", f"sqlite:///{tmp_path}/nowhere/ledger.sqlite")
     away = runner.invoke(app, ["files"], env={"COLUMNS": "180"})
     assert isinstance(away.exception, LedgerError)
     assert "2 promesses attendent" in away.stderr
