@@ -34,7 +34,7 @@ class Metrics:
         )
         ProcessCollector(registry=self.registry)
 
-    def watch_journal(self, waiting: Callable[[], int]) -> None:
+    def watch_journal(self, waiting: Callable[[], float]) -> None:
         """Show how many promises wait in the journal, counted at each request."""
         gauge = Gauge("ivr_journal_promises", "Promises that wait for the ledger", registry=self.registry)
         gauge.set_function(waiting)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import math
 from typing import TYPE_CHECKING, Final, Self
 
 from ivr import log
@@ -71,11 +72,11 @@ class Promises:
         await self.ledger.disconnect()
         await asyncio.to_thread(self.journal.close)
 
-    def waiting(self) -> int:
-        """How many promises wait in the journal."""
+    def waiting(self) -> float:
+        """How many promises wait in the journal; NaN where it cannot be read."""
         with contextlib.suppress(OSError):
             return self.journal.count()
-        return 0
+        return math.nan
 
     async def promise(self, file: File, number: str | None) -> None:
         """Keep a promise, in one place or the other; the same id again changes nothing. Raises LedgerError."""
