@@ -13,6 +13,7 @@ import uvloop
 
 from ivr import log
 from ivr.ari import AriClient, Connected
+from ivr.ledger.journal import Journal
 from ivr.ledger.projector import Projector
 from ivr.ledger.store import Ledger
 from ivr.plan import load_or_raise
@@ -25,6 +26,7 @@ from ivr.queueing.routing import routing_of
 from ivr.telephony.messages import FallbackMessages
 from ivr.telephony.metrics import Metrics
 from ivr.telephony.projection import Projection
+from ivr.telephony.promises import Promises
 from ivr.telephony.worker import EVENTS, Worker
 from ivr.web.health import serve_health
 
@@ -84,21 +86,27 @@ async def _serve(settings: Settings) -> None:
         on_connect=on_connect,
     )
     try:
-        async with Ledger(settings.ledger) as ledger:
+        async with Promises(Ledger(settings.ledger), Journal(settings.journal)) as promises:
+            ledger = promises.ledger
             queue = Queue(
                 connection, plan.site, routing_of(plan).lines, node=NodeId(settings.node), emergency=emergency
             )
             metrics.watch(ari, queue)
+            metrics.watch_journal(promises.waiting)
             messages = FallbackMessages(ari, ledger, plan, secrets.caller_key, queue.clock)
             projector = Projector(ledger, plan.site, plan.message_due_days)
-            aside = {"projector": Projection(connection, queue, projector).run, "messages": messages.run}
+            aside = {
+                "projector": Projection(connection, queue, projector).run,
+                "messages": messages.run,
+                "promises": promises.run,
+            }
             if emergency is not None:
                 aside["emergency projector"] = Projection(emergency, queue, projector, alone=True).run
             worker = Worker(
                 ari=ari,
                 queue=queue,
                 listener=lambda node, tell, listening: OfferListener(connection, queue.keys, node, tell, listening),
-                ledger=ledger,
+                ledger=promises,
                 plan=plan,
                 node=settings.node,
                 app=settings.app,

@@ -93,6 +93,11 @@ class Settings(BaseSettings):
         return self.state_dir / "secrets.json"
 
     @property
+    def journal(self) -> Path:
+        """Return the folder of the promises that wait for the ledger."""
+        return self.state_dir / "journal"
+
+    @property
     def ledger(self) -> str:
         """Return the ledger's address."""
         return self.ledger_url or f"sqlite+aiosqlite:///{(self.state_dir / 'ledger.sqlite').absolute()}"

@@ -15,6 +15,7 @@ from ivr.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ivr.core.plan import Plan
     from ivr.ledger.store import File
@@ -36,6 +37,11 @@ def files(
         return
     settings = Settings()
     plan = plan_of(settings)
+    waiting = _waiting(settings.journal)
+    if waiting:
+        from ivr.commands.terminal import ERR  # noqa: PLC0415 - each command imports what it needs
+
+        ERR.print(waiting, markup=False)
     found, known = asyncio.run(_read(settings.ledger, plan, owner, still_open=not all_))
     if not numbers:
         from ivr.ledger.names import masked  # noqa: PLC0415 - each command imports what it needs
@@ -66,6 +72,22 @@ async def _read(url: str, plan: Plan, owner: str, *, still_open: bool) -> tuple[
     async with Ledger(url) as ledger:
         files = await ledger.files(still_open=still_open, owner=_owner(owner, plan))
         return [file for file in files if file.site == plan.site], await ledger.numbers()
+
+
+def _waiting(folder: Path) -> str:
+    """What is to be said of promises that are not in the ledger yet; "" where there are none."""
+    from ivr.ledger.errors import JournalUnreadable  # noqa: PLC0415 - each command imports what it needs
+    from ivr.ledger.journal import Journal  # noqa: PLC0415
+
+    try:
+        count = Journal(folder).count()
+    except OSError as error:
+        return str(JournalUnreadable(folder, error))
+    if not count:
+        return ""
+    are, they = ("promesses attendent", "elles seront") if count > 1 else ("promesse attend", "elle sera")
+    where = f"dans le journal ({folder})"
+    return f"{count} {are} {where} : {they} ici dès que le service pourra écrire dans la base des dossiers."
 
 
 async def _close(url: str, file: str, by: str, note: str) -> File:

@@ -34,7 +34,8 @@ def erase(number: Annotated[str, typer.Argument(help="Le numéro de la personne,
 
 
 async def _erase(settings: Settings, number: str) -> Erased:
-    from ivr.ledger.store import Ledger  # noqa: PLC0415 - each command imports what it needs
+    from ivr.ledger.journal import Journal  # noqa: PLC0415 - each command imports what it needs
+    from ivr.ledger.store import Ledger  # noqa: PLC0415
     from ivr.provision.secrets import Secrets  # noqa: PLC0415
     from ivr.queueing.connect import connect  # noqa: PLC0415
     from ivr.queueing.queue import Queue  # noqa: PLC0415
@@ -44,22 +45,22 @@ async def _erase(settings: Settings, number: str) -> Erased:
     plan = plan_of(settings)
     secrets = Secrets.load_or_create(settings.secrets_file)
     redis = connect(settings.redis_url)
+    ledger = Ledger(settings.ledger)
     forget = forgetting(Queue(redis, plan.site, routing_of(plan).lines))
     try:
-        async with (
-            Ledger(settings.ledger) as ledger,
-            erasure.reached(settings.ari_url, settings.ari_user, secrets.ari_password) as ari,
-        ):
+        async with erasure.reached(settings.ari_url, settings.ari_user, secrets.ari_password) as ari:
             return await erasure.erase(
                 number,
                 plan=plan,
                 ref_key=secrets.caller_key,
                 ledger=ledger,
+                journal=Journal(settings.journal),
                 ari=ari,
                 forget=forget,
                 node=settings.node,
             )
     finally:
+        await ledger.disconnect()
         await redis.aclose()
 
 

@@ -6,6 +6,7 @@ caller ref, apart from everything else, so that erasing the row erases the numbe
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from dataclasses import dataclass, fields
@@ -73,10 +74,16 @@ def of_agent(agent: AgentId) -> str:
 
 
 class Ledger:
-    """The ledger over one database; SQLite runs in WAL mode with full durability."""
+    """The ledger over one database; SQLite runs in WAL mode with full durability.
+
+    `async with` opens it, or says why not. Who can wait for it does without: whatever is asked opens it first, and
+    is refused while it cannot be opened.
+    """
 
     def __init__(self, url: str) -> None:
         address = _address(url)
+        self._opening = asyncio.Lock()
+        self._is_open = False
         self._faults: tuple[type[Exception], ...] = (SQLAlchemyError, OSError)
         patience: dict[str, float] = {}
         if address.get_backend_name() == "postgresql":
@@ -90,25 +97,45 @@ class Ledger:
             event.listen(self._engine.sync_engine, "connect", _sqlite_pragmas)
 
     async def __aenter__(self) -> Self:
-        # Asked first: a connection that fails leaves its thread behind for a while (aiosqlite 0.22).
-        path = self._engine.url.database
-        if self._engine.dialect.name == "sqlite" and path and not os.access(Path(path).parent, os.W_OK | os.X_OK):
-            raise LedgerError(f"the ledger cannot be opened: {Path(path).parent} is not a folder that can be written")
         try:
-            async with self.reading("the ledger cannot be opened") as connection:
-                await connection.run_sync(migrate)
-                await connection.commit()
+            await self.open()
         except LedgerError:
-            await self._engine.dispose()
+            await self.disconnect()
             raise
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
+        await self.disconnect()
+
+    async def open(self) -> None:
+        """The ledger is there, its schema the newest; nothing is done the second time. Raises LedgerError."""
+        async with self._opening:
+            if self._is_open:
+                return
+            # Asked first: a connection that fails leaves its thread behind for a while (aiosqlite 0.22).
+            path = self._engine.url.database
+            if self._engine.dialect.name == "sqlite" and path and not os.access(Path(path).parent, os.W_OK | os.X_OK):
+                raise LedgerError(
+                    f"the ledger cannot be opened: {Path(path).parent} is not a folder that can be written"
+                )
+            async with self._connected("the ledger cannot be opened") as connection:
+                await connection.run_sync(migrate)
+                await connection.commit()
+            self._is_open = True
+
+    async def disconnect(self) -> None:
+        """No connection is kept: the next is a new one, since one that began on a read-only disk stays read-only."""
         await self._engine.dispose()
 
     @contextlib.asynccontextmanager
     async def reading(self, sorry: str) -> AsyncIterator[AsyncConnection]:
         """A connection; whatever fails on it is a LedgerError that begins with `sorry`."""
+        await self.open()
+        async with self._connected(sorry) as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def _connected(self, sorry: str) -> AsyncIterator[AsyncConnection]:
         try:
             async with self._engine.connect() as connection:
                 yield connection
@@ -212,8 +239,9 @@ def _address(url: str) -> URL:
 
 def _sqlite_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
+    # Less than a caller waits for a promise, so that the reason is known by then.
+    cursor.execute("PRAGMA busy_timeout=1800")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA secure_delete=ON")
-    cursor.execute("PRAGMA busy_timeout=2000")
     cursor.close()

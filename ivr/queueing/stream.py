@@ -32,12 +32,15 @@ Fields beside `type`, `at` (Unix ms) and `epoch`; one that does not apply is abs
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from ivr.queueing.replies import text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+KEPT: Final = 100_000
+"""About how many lines Redis keeps (`store.lua`): beyond, the oldest go, copied or not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ivr import log
 from ivr.core import inputs as ev
@@ -26,12 +26,18 @@ if TYPE_CHECKING:
     from ivr.ari import AriClient
     from ivr.core import effects as fx
     from ivr.core.plan import Plan
-    from ivr.ledger.store import Ledger
     from ivr.queueing.model import Moves, NodeId
     from ivr.queueing.queue import Queue
     from ivr.telephony.metrics import Metrics
 
 _log = log.get("worker")
+
+
+class Keeper(Protocol):
+    """What keeps promises: the ledger, or what stands before it."""
+
+    async def promise(self, file: File, number: str | None) -> None:
+        """Keep a promise for good; raises LedgerError, and then nothing may be promised."""
 
 
 class Calls:
@@ -42,7 +48,7 @@ class Calls:
         *,
         ari: AriClient,
         queue: Queue,
-        ledger: Ledger,
+        ledger: Keeper,
         plan: Plan,
         node: NodeId,
         app: str,
@@ -107,7 +113,7 @@ class Calls:
                 pass
 
     async def promise(self, call: Call, effect: fx.Promise) -> None:
-        """Commit a promise to the ledger."""
+        """Commit a promise to the ledger, or to the journal that stands in for it."""
         topic = self._plan.topics[effect.topic]
         now = self.now()
         recording = recording_name(call.id, effect.serial) if effect.kind == "message" else ""

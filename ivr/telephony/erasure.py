@@ -11,21 +11,25 @@ from typing import TYPE_CHECKING, Final
 from ivr.ari import AriClient, AriError, NotFound
 from ivr.core.caller import CallId
 from ivr.errors import IvrError
+from ivr.ledger.errors import JournalUnreadable
 from ivr.queueing.errors import QueueError
 from ivr.telephony.callers import e164, identify
 from ivr.telephony.messages import left_by
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from ivr.core.plan import Plan
-    from ivr.ledger.store import Ledger
+    from ivr.ledger.journal import Journal
+    from ivr.ledger.store import File, Ledger
 
     Forget = Callable[[str], Awaitable[object]]
     """Has the queue forget a caller's ref."""
 
 
 PATIENCE_S: Final = 3.0
+JOURNAL_PATIENCE_S: Final = 10.0
+"""Longer than a worker takes that brings the journal in."""
 
 
 class NoNumber(IvrError):
@@ -50,24 +54,37 @@ class Erased:
 
 
 async def erase(
-    typed: str, *, plan: Plan, ref_key: bytes, ledger: Ledger, ari: AriClient | None, forget: Forget | None, node: str
+    typed: str,
+    *,
+    plan: Plan,
+    ref_key: bytes,
+    ledger: Ledger,
+    journal: Journal,
+    ari: AriClient | None,
+    forget: Forget | None,
+    node: str,
 ) -> Erased:
-    """Erase a number as a caller's own would be: the ledger's row, the recordings, what the queue remembers.
+    """Erase a number as a caller's own would be: in ledger and journal, the recordings, what the queue remembers.
 
-    `ari` and `forget` are None where Asterisk or Redis is out of reach. Safe to do again.
+    `ari` and `forget` are None where Asterisk or Redis is out of reach. Safe to do again. Raises LedgerError.
     """
     number = e164(typed)
     if number is None:
         raise NoNumber(typed)
     ref = identify(CallId(""), number, "", plan, ref_key).ref
-    files = await ledger.files_of([ref])
+    # The journal first: nobody brings it in meanwhile, so what is erased there comes back nowhere.
+    waiting = await asyncio.to_thread(_in_journal, journal, ref)
+    noted = await asyncio.to_thread(_from_journal, journal, [number])
+    known = {file.id: file for file in (*waiting, *await ledger.files_of([ref]))}
+    files = list(known.values())
     wanted = {file.recording for file in files if file.recording}
     if ari is not None:
         wanted |= {
             stored.name for stored in await ari.recordings.listStored() if _is_of(stored.name, ref, plan, ref_key)
         }
     gone = {name for name in sorted(wanted) if ari is not None and await _deleted(ari, name, node)}
-    known = await ledger.erase(ref, sorted(gone))
+    await asyncio.to_thread(_from_journal, journal, sorted(gone))
+    had = await ledger.erase(ref, sorted(gone))
     forgotten = forget is not None
     if forget is not None:
         try:
@@ -76,12 +93,31 @@ async def erase(
             forgotten = False
     return Erased(
         ref=ref,
-        number=known,
+        number=had or noted,
         recordings=tuple(sorted(gone)),
         left=tuple(sorted(wanted - gone)),
         still_open=sum(file.closed_ms is None for file in files),
         queue=forgotten,
     )
+
+
+def _in_journal(journal: Journal, ref: str) -> list[File]:
+    """The files of a caller that are not in the ledger yet."""
+    try:
+        return [entry.file for entry in journal.entries() if entry.file.caller_ref == ref]
+    except OSError as error:
+        raise JournalUnreadable(journal.folder, error) from error
+
+
+def _from_journal(journal: Journal, texts: Sequence[str]) -> bool:
+    """Whether any of these stood in the journal; none does any more."""
+    try:
+        if not journal.folder.exists():
+            return False
+        with journal.alone(JOURNAL_PATIENCE_S):
+            return journal.erase(texts)
+    except OSError as error:
+        raise JournalUnreadable(journal.folder, error) from error
 
 
 def _is_of(name: str, ref: str, plan: Plan, key: bytes) -> bool:

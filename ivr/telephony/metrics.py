@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from prometheus_client import Metric
 
@@ -33,6 +33,11 @@ class Metrics:
             registry=self.registry,
         )
         ProcessCollector(registry=self.registry)
+
+    def watch_journal(self, waiting: Callable[[], float]) -> None:
+        """Show how many promises wait in the journal, counted at each request."""
+        gauge = Gauge("ivr_journal_promises", "Promises that wait for the ledger", registry=self.registry)
+        gauge.set_function(waiting)
 
     def watch(self, ari: AriClient, queue: Queue) -> None:
         """Show, too, what passes between the worker and Asterisk and Redis, counted where it happens."""

@@ -18,7 +18,7 @@ from ivr.queueing.errors import QueueError
 from ivr.queueing.model import NodeId, WorkerId
 from ivr.queueing.queue import AWAY
 from ivr.queueing.retry import Retry
-from ivr.queueing.stream import Line
+from ivr.queueing.stream import KEPT, Line
 from ivr.telephony.liveness import is_dead, own_name
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ EVERY_S: Final = 2.0
 TIDY_EVERY_S: Final = 3_600.0
 KEEP_NUMBERS_MS: Final = 30 * 86_400_000
 """How long a number outlives the last file of its caller."""
+NEAR: Final = KEPT * 8 // 10
+"""Lines that wait: more is nearly too many."""
 UNREADABLE: Final = "unreadable"
 """The type of a line that is none: kept, so that it holds up nothing and can be looked at."""
 
@@ -94,6 +96,7 @@ class Projection:
         self._monotonic = monotonic
         self._key = queue.keys.name("events")
         self._held_until = self._tidy_at = 0.0
+        self._near = False
         self.copied = 0
         """Lines that were new to the ledger."""
 
@@ -122,9 +125,10 @@ class Projection:
 
     async def step(self) -> bool:
         """Copy one batch if the lease is ours; whether more may be waiting. Raises what Redis or the ledger has."""
+        if not self._alone and not await self._ours():
+            return False
+        await self._watch()
         if not self._alone:
-            if not await self._ours():
-                return False
             await self._tidy()
         raw: Any = await heeding(self._redis.xrange(self._key, count=BATCH))
         lines = readable(raw)
@@ -133,6 +137,19 @@ class Projection:
         self.copied += await self._projector.commit(lines)
         await heeding(self._redis.xtrim(self._key, minid=after(lines[-1].id), approximate=False))
         return len(lines) == BATCH
+
+    async def _watch(self) -> None:
+        """Say once that lines will be lost soon, and once that they will not."""
+        waiting = await heeding(self._redis.xlen(self._key))
+        if waiting > NEAR and not self._near:
+            _log.error(
+                "history is about to be lost: Redis drops the oldest lines beyond its limit; mend the ledger",
+                lines=waiting,
+                limit=KEPT,
+            )
+        elif waiting <= NEAR and self._near:
+            _log.info("history is in no danger any more", lines=waiting)
+        self._near = waiting > NEAR
 
     async def _tidy(self) -> None:
         """Forget what has been kept for long enough, now and then."""

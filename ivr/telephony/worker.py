@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from ivr.core.caller import CallId
     from ivr.core.plan import Plan
     from ivr.core.state import Call
-    from ivr.ledger.store import Ledger
     from ivr.queueing.listener import OfferListener
     from ivr.queueing.queue import Queue
+    from ivr.telephony.calls import Keeper
     from ivr.telephony.lease import Loss
     from ivr.telephony.metrics import Metrics
 
@@ -62,7 +62,7 @@ class Worker:
         ari: AriClient,
         queue: Queue,
         listener: Callable[[NodeId, Callable[[Offer | Withdrawn | News], None], Callable[[], None]], OfferListener],
-        ledger: Ledger,
+        ledger: Keeper,
         plan: Plan,
         node: str,
         app: str,

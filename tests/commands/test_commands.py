@@ -15,7 +15,8 @@ from ivr.cli import app
 from ivr.core.caller import CallId
 from ivr.core.plan import SiteId
 from ivr.errors import IvrError
-from ivr.ledger.errors import UnknownCall, UnknownFile
+from ivr.ledger.errors import LedgerError, UnknownCall, UnknownFile
+from ivr.ledger.journal import Journal
 from ivr.ledger.projector import Projector
 from ivr.ledger.store import File, Ledger
 from ivr.plan import load_or_raise
@@ -131,6 +132,25 @@ def test_files_as_json_say_who_is_late(town: Town) -> None:
         ("a-1.1", True, "••••••••••01"),
         ("a-1.2", False, "••••••••••01"),
     ]
+
+
+@pytest.mark.sqlite
+def test_promises_that_wait_for_the_ledger_are_counted_though_it_is_away(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.promise("a-1.1", FAR)
+    journal = Journal(tmp_path / "journal")
+    for n in range(2):
+        journal.append(File(f"b-1.{n}", SITE, "message", "voirie", "group:voirie", town.ref, "", 1, 2), NUMBER)
+    journal.close()
+    shown = town.ivr("files")
+    assert f"2 promesses attendent dans le journal ({tmp_path}/journal)" in shown.stderr
+    assert "a-1.1" in shown.stdout
+    assert [row["id"] for row in json.loads(town.ivr("files", "--json").stdout)] == ["a-1.1"]
+    monkeypatch.setenv("IVR_LEDGER_URL", f"sqlite:///{tmp_path}/nowhere/ledger.sqlite")
+    away = runner.invoke(app, ["files"], env={"COLUMNS": "180"})
+    assert isinstance(away.exception, LedgerError)
+    assert "2 promesses attendent" in away.stderr
 
 
 @pytest.mark.sqlite

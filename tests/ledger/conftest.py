@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -25,8 +26,9 @@ POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
 _INSIDE = "/srv/pg"
 _SERVE = (
     'PATH="$(echo /usr/lib/postgresql/*/bin):$PATH"; '
-    "initdb --no-sync --no-instructions --auth=trust --encoding=UTF8 --locale=C -U postgres -D $0/data >/dev/null && "
-    "exec postgres -D $0/data -k $0 -c listen_addresses= -c fsync=off -c max_connections=40 -c shared_buffers=16MB"
+    "{ test -e $0/data/PG_VERSION || initdb --no-sync --no-instructions --auth=trust --encoding=UTF8 --locale=C "
+    "-U postgres -D $0/data >/dev/null; } && exec postgres -D $0/data -k $0 -c listen_addresses= "
+    "-c fsync=off -c max_connections=40 -c shared_buffers=16MB"
 )
 _databases = itertools.count(1)
 
@@ -38,32 +40,57 @@ def _ids(root: Path) -> tuple[int, int]:
     return int(uid), int(gid)
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Path]:
-    """The folder of a server's socket; nothing is left of it."""
-    from ivr.stack.root import ensure_root  # noqa: PLC0415 - only needed by tests of PostgreSQL
+class Server:
+    """A server that can be stopped and started again on the same data."""
 
-    root = ensure_root(None)
-    folder = Path(tempfile.mkdtemp(prefix="ivr-pg-"))
-    os.chown(folder, *_ids(root.path))
-    become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
-    argv = root.command([*become, "sh", "-c", _SERVE, _INSIDE], binds={folder: _INSIDE}, privileged=True)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(argv, stdout=log, stderr=log)
-    try:
+    def __init__(self, folder: Path) -> None:
+        from ivr.stack.root import ensure_root  # noqa: PLC0415 - only needed by tests of PostgreSQL
+
+        self.folder = folder
+        self._root = ensure_root(None)
+        os.chown(folder, *_ids(self._root.path))
+
+    def start(self) -> None:
+        become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
+        argv = self._root.command([*become, "sh", "-c", _SERVE, _INSIDE], binds={self.folder: _INSIDE}, privileged=True)
+        path = self.folder / "log"
+        with path.open("wb") as log:
+            self._process = subprocess.Popen(argv, stdout=log, stderr=log)
         deadline = time.monotonic() + 30
-        while b"ready to accept connections" not in (folder / "log").read_bytes():
-            if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"PostgreSQL did not start: {(folder / 'log').read_text()}")
+        while b"ready to accept connections" not in path.read_bytes():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                pytest.fail(f"PostgreSQL did not start: {path.read_text()}")
             time.sleep(0.02)
-        yield folder
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(10)
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Server]:
+    """A running server in a folder of its own; nothing is left of it."""
+    folder = Path(tempfile.mkdtemp(prefix="ivr-pg-"))
+    try:
+        server = Server(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(10)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _create(folder: Path) -> str:
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Path]:
+    """The folder of a server's socket."""
+    with serving() as server:
+        yield server.folder
+
+
+async def create(folder: Path) -> str:
     name = f"ledger_{next(_databases)}"
     connection = await asyncpg.connect(host=str(folder), user="postgres", database="postgres")
     await connection.execute(f"CREATE DATABASE {name}")
@@ -81,7 +108,7 @@ async def address(request: pytest.FixtureRequest, folder: Path) -> str:
     """The address of an empty database of the kind that is the fixture's parameter."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{folder}/ledger.sqlite"
-    return await _create(request.getfixturevalue("postgresql"))
+    return await create(request.getfixturevalue("postgresql"))
 
 
 class Look:

@@ -15,6 +15,8 @@ from ivr.queueing.errors import QueueUnavailable
 from ivr.queueing.model import Epoch, WorkerId
 from ivr.queueing.queue import Queue
 from ivr.queueing.retry import Retry
+from ivr.queueing.script import source
+from ivr.queueing.stream import KEPT
 from ivr.telephony import projection
 from ivr.telephony.liveness import own_name
 from ivr.telephony.projection import PROJECTOR, Projection
@@ -211,6 +213,28 @@ async def test_redis_away_is_told_once_and_then_nothing_is_missing(place: Site) 
             await until(lambda: _all(place, 7))
             await until(lambda: _more_than(1, lambda: len(logged)))
     assert [entry["log_level"] for entry in logged] == ["error", "info"]
+
+
+async def test_lines_that_will_be_lost_soon_are_told_once(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "NEAR", 10)
+    await place.write("a-1.1")
+    await place.look.rows("ALTER TABLE calls RENAME TO gone")
+    with capture_logs() as logged:
+        async with running(place.projection):
+            await until(lambda: _more_than(0, lambda: len(logged)))
+            await place.write("a-1.2")
+            await until(lambda: _more_than(1, lambda: len(logged)))
+            await place.look.rows("ALTER TABLE gone RENAME TO calls")
+            await until(lambda: _more_than(3, lambda: len(logged)))
+    told = [f"{entry['log_level']}: {entry['event'].partition(':')[0]}" for entry in logged]
+    assert told[:2] == ["error: history is not copied to the ledger; its lines are kept", told[1]]
+    assert told[1] == "error: history is about to be lost"
+    assert sorted(told[2:]) == ["info: history is copied to the ledger again", "info: history is in no danger any more"]
+    assert (logged[1]["limit"], logged[1]["lines"]) == (100_000, 15)  # a lease is a line too
+
+
+def test_the_limit_is_the_scripts() -> None:
+    assert f"EVENTS_KEPT = '{KEPT}'" in source()
 
 
 async def test_who_copies_also_forgets_old_numbers_once_an_hour(place: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,15 @@ from structlog.testing import capture_logs
 
 from ivr.ari import AriClient, AriError, NotFound
 from ivr.core.caller import CallId
+from ivr.ledger.errors import JournalBusy
+from ivr.ledger.journal import Journal
 from ivr.ledger.store import File, Ledger, LedgerError
 from ivr.ledger.workdays import due
 from ivr.queueing.errors import QueueUnavailable
 from ivr.telephony.callers import identify
 from ivr.telephony.erasure import Erased, NoNumber, erase, reached
 from ivr.telephony.messages import FallbackMessages, began, left_by
+from ivr.telephony.promises import Promises
 from tests.ari.fake import FakeAri, Say, refuse
 from tests.plans import small_plan
 
@@ -96,16 +100,17 @@ CHANNEL: dict[str, Any] = {
 
 
 class Place:
-    def __init__(self, fake: FakeAri, ari: AriClient, ledger: Ledger) -> None:
+    def __init__(self, fake: FakeAri, ari: AriClient, ledger: Ledger, folder: Path) -> None:
         self.disk = Disk(fake)
         self.fake = fake
         self.ari = ari
         self.ledger = ledger
+        self.journal = Journal(folder / "journal")
         self.messages = FallbackMessages(ari, ledger, PLAN, KEY, lambda: NOW)
 
     async def erase(self, number: str = NUMBER, **how: Any) -> Erased:
-        given = {"ari": self.ari, "forget": None, **how}
-        return await erase(number, plan=PLAN, ref_key=KEY, ledger=self.ledger, node="a", **given)
+        given = {"ari": self.ari, "forget": None, "ledger": self.ledger, **how}
+        return await erase(number, plan=PLAN, ref_key=KEY, journal=self.journal, node="a", **given)
 
 
 @pytest.fixture
@@ -116,7 +121,9 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         AriClient(fake.url, fake.user, fake.password, "ivr-a", event_filter=()) as ari,
     ):
         await ari.wait_connected()
-        yield Place(fake, ari, ledger)
+        place = Place(fake, ari, ledger, tmp_path)
+        yield place
+        place.journal.close()
 
 
 async def test_a_message_becomes_a_file_of_the_general_desk(place: Place) -> None:
@@ -229,6 +236,40 @@ async def test_what_is_known_by_a_number_goes(place: Place) -> None:
     assert again == Erased(REF, number=False, recordings=(), left=(), still_open=1, queue=True)
 
 
+async def test_what_waits_in_the_journal_is_erased_there(place: Place, tmp_path: Path) -> None:
+    file = File("a-1.1", "essai", "message", "accueil", "group:accueil", REF, "message/a-1.1.3", 1, 2, call="a-1.1")
+    worker = Journal(place.journal.folder)
+    worker.append(file, NUMBER)
+    worker.append(replace(file, id="a-1.2", caller_ref="other", recording=""), "+33639980002")
+    place.disk.names = {"message/a-1.1.3", "message/a-1.2.3"}
+    done = await place.erase()
+    assert done == Erased(REF, number=True, recordings=("message/a-1.1.3",), left=(), still_open=1, queue=False)
+    assert place.disk.names == {"message/a-1.2.3"}
+    content = b"".join(path.read_bytes() for path in place.journal.folder.iterdir())
+    assert NUMBER.encode() not in content
+    assert b"message/a-1.1.3" not in content
+    worker.close()
+    async with Promises(place.ledger, place.journal) as kept:
+        assert await kept.bring_in() == 2
+    assert await place.ledger.numbers() == {"other": "+33639980002"}
+    assert {file.id: file.recording for file in await place.ledger.files()} == {"a-1.1": "", "a-1.2": ""}
+
+
+async def test_a_number_in_the_journal_is_erased_though_the_ledger_is_away(place: Place, tmp_path: Path) -> None:
+    file = File("a-1.1", "essai", "message", "accueil", "group:accueil", REF, "", 1, 2, call="a-1.1")
+    place.journal.append(file, NUMBER)
+    with pytest.raises(LedgerError, match="nowhere"):
+        await place.erase(ledger=Ledger(f"sqlite:///{tmp_path}/nowhere/ledger.sqlite"))
+    assert [entry.number for entry in place.journal.entries()] == [None]
+
+
+async def test_a_journal_that_is_held_for_long_is_said(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ivr.telephony.erasure.JOURNAL_PATIENCE_S", 0.02)
+    with Journal(place.journal.folder).alone(), pytest.raises(JournalBusy, match="recommencez"):
+        await place.erase()
+    assert not (await place.erase()).number
+
+
 async def test_what_cannot_be_reached_is_named(place: Place) -> None:
     place.disk.names = {NAME}
     await place.messages.adopt()
@@ -269,6 +310,31 @@ async def test_asterisk_is_reached_under_a_name_of_its_own_or_not_at_all(
 
 
 # The task
+
+
+async def test_a_message_waits_for_a_ledger_that_was_away_from_the_start(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.telephony.messages.AGAIN_S", 0.01)
+    folder = tmp_path / "later"
+    ledger = Ledger(f"sqlite:///{folder}/ledger.sqlite")
+    messages = FallbackMessages(place.ari, ledger, PLAN, KEY, lambda: NOW)
+    place.disk.names = {NAME}
+    with capture_logs() as logged:
+        running = asyncio.create_task(messages.run())
+        try:
+            messages.look()
+            await place.fake.until(lambda: place.fake.paths("GET").count("recordings/stored") > 2)
+            assert NAME in place.disk.names
+            folder.mkdir()
+            await place.fake.until(lambda: NAME not in place.disk.names)
+            await place.fake.until(lambda: len(logged) == 3)
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+    assert [entry["log_level"] for entry in logged] == ["error", "info", "info"]
+    assert [file.recording for file in await ledger.files()] == [KEPT]
+    await ledger.disconnect()
 
 
 async def test_it_looks_when_told_and_says_once_that_it_cannot(place: Place) -> None:
