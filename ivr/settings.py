@@ -22,7 +22,7 @@ class Settings(BaseSettings):
         str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$", description="name of the Asterisk node that this worker serves")
     ] = "a"
     ari_url: Annotated[str, Field(description="base address of ARI")] = "http://127.0.0.1:8088/ari"
-    ari_user: Annotated[str, Field(description="ARI user")] = "ivr"
+    ari_user: Annotated[str, Field(description="ARI user; empty: `ivr-` and the name of the node")] = ""
     ari_transport: Annotated[Transport, Field(description="REST over the events websocket, or over HTTP")] = "ws"
     redis_url: Annotated[
         str,
@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     def app(self) -> str:
         """Return the name of the ARI application: the node's."""
         return f"ivr-{self.node}"
+
+    @property
+    def ari_name(self) -> str:
+        """Return the user of ARI, before any rotation of its password: the node's own."""
+        return self.ari_user or self.app
 
     @property
     def ari_port(self) -> int:
