@@ -92,6 +92,7 @@ def test_a_whole_forged_line_does_not_fit_into_what_asterisk_copies(tmp_path: Pa
 def test_the_jail_names_our_filter_and_asks_whom_to_spare() -> None:
     jail = (BAN / "fail2ban-jail.conf").read_text()
     assert "filter = standardiste\n" in jail
+    assert 'protocol="udp,tcp"' in jail
     spared = re.search(r"^ignoreip = (.*)$", jail, re.MULTILINE)
     assert spared is not None
     assert len(spared[1].split()) == 4
