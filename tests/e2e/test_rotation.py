@@ -13,6 +13,7 @@ from ivr.lab.house import House
 from ivr.lab.moments import PhoneError
 from ivr.lab.phones import PhoneBank
 from ivr.lab.scenes import AGENT_HZ, SOON_S, within
+from ivr.provision.render import render
 from tests.e2e.trial import Trial
 
 if TYPE_CHECKING:
@@ -37,15 +38,24 @@ async def opens(house: House, account: tuple[str, str]) -> bool:
         return reply.status == 200
 
 
+async def bring_into_force(house: House, plan: Plan, how: str) -> None:
+    """Render, and reload what changed or, as the service units do, everything."""
+    if how == "apply":
+        await house.stack.apply(plan)
+    else:
+        render(plan, house.stack.secrets, house.stack.options, house.stack.state_dir / "etc")
+        await house.stack.asterisk_cli(how)
+
+
 async def gap(call: PhoneCall, since_ns: int) -> float:
     heard = (await call.heard()).between(since_ns)
     assert heard.seconds > 0.9 * (time.monotonic_ns() - since_ns) / 1e9, "it ended early"
     return audio.longest_silence(heard.pcm, heard.rate).seconds
 
 
-@pytest.mark.parametrize("transport", ["ws", "http"])
+@pytest.mark.parametrize(("transport", "how"), [("ws", "apply"), ("http", "core reload")])
 async def test_a_talk_and_a_caller_who_waits_live_through_new_passwords_of_ari(
-    quick_plan: tuple[Plan, Path], tones: tuple[Path, dict[str, int]], transport: str
+    quick_plan: tuple[Plan, Path], tones: tuple[Path, dict[str, int]], transport: str, how: str
 ) -> None:
     plan, folder = quick_plan
     env = {"IVR_ARI_TRANSPORT": transport, "IVR_WRAP_MS": "0"}
@@ -62,7 +72,7 @@ async def test_a_talk_and_a_caller_who_waits_live_through_new_passwords_of_ari(
 
         (former,) = secrets.ari_accounts(house.stack.options.ari_user)
         secrets.rotate_ari()
-        await house.stack.apply(plan)
+        await bring_into_force(house, plan, how)
         new, kept = secrets.ari_accounts(house.stack.options.ari_user)
         assert kept == former
         assert [await opens(house, account) for account in (new, former)] == [True, True]
@@ -70,7 +80,7 @@ async def test_a_talk_and_a_caller_who_waits_live_through_new_passwords_of_ari(
         await between.hangup()
 
         secrets.retire()
-        await house.stack.apply(plan)
+        await bring_into_force(house, plan, how)
         assert [await opens(house, account) for account in (new, former)] == [True, False]
         after = await trial.talk_to_menu()
         await trial.hears(after, trial.menu.prompt)
