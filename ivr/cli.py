@@ -243,7 +243,7 @@ def asterisk_render(
         trunk_match=settings.trunk_match,
         http_port=settings.ari_port,
         sounds_dir=settings.sounds,
-        ari_user=settings.ari_name,
+        ari_user=settings.ari_user,
     )
     changed = render(load_or_raise(settings.plan)[0], secrets, options, out)
     for path in changed:

@@ -237,8 +237,8 @@ class AriClient:
     async def _talk(self, lost: asyncio.Future[str]) -> None:
         try:
             accounts = self._accounts()
-        except IvrError as error:
-            self._end(lost, str(error))
+        except (IvrError, OSError) as error:
+            self._end(lost, f"no account: {error}")
             return
         for account in accounts:
             if await self._opened(account, lost):

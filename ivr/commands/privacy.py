@@ -48,7 +48,7 @@ async def _erase(settings: Settings, number: str) -> Erased:
     try:
         async with (
             Ledger(settings.ledger) as ledger,
-            erasure.reached(settings.ari_url, secrets.ari_accounts(settings.ari_name)) as ari,
+            erasure.reached(settings.ari_url, secrets.ari_accounts(settings.ari_user)) as ari,
         ):
             return await erasure.erase(
                 number,
