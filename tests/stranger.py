@@ -112,10 +112,11 @@ def authorization(name: str, password: str, *, nonce: str, method: str = "REGIST
     def hashed(text: str) -> str:
         return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
-    response = hashed(f"{hashed(f'{name}:standardiste:{password}')}:{nonce}:{hashed(f'{method}:{uri}')}")
+    secret, asked = hashed(f"{name}:standardiste:{password}"), hashed(f"{method}:{uri}")
+    response = hashed(f"{secret}:{nonce}:00000001:abc:auth:{asked}")
     return (
         f'Digest username="{name}", realm="standardiste", nonce="{nonce}", uri="{uri}", '
-        f'response="{response}", algorithm=MD5'
+        f'response="{response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="abc"'
     )
 
 
