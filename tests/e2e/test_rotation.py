@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 GAP_S: Final = 0.2
+TALK_S: Final = 2.0
 OTHER_DESK: Final = "127.0.0.13"
 
 
 async def opens(house: House, account: tuple[str, str]) -> bool:
     """Whether ARI knows this name and password."""
     async with (
-        aiohttp.ClientSession(auth=aiohttp.BasicAuth(*account)) as session,
+        aiohttp.ClientSession(headers={"Authorization": aiohttp.encode_basic_auth(*account)}) as session,
         session.get(f"{house.stack.ari_url}/asterisk/ping") as reply,
     ):
         assert reply.status in {200, 401}
@@ -112,7 +113,7 @@ async def test_an_agents_phone_has_time_for_its_new_password(
         secrets = house.stack.secrets
         talking, talk = await trial.joined(agent)
         await talk.play_tone(AGENT_HZ)
-        await trial.hears_tone(talking, AGENT_HZ)
+        await talking.hear_tone(AGENT_HZ, TALK_S)
         since = time.monotonic_ns()
         secrets.rotate_agents([name])
         await house.stack.apply(plan)
