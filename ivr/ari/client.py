@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
@@ -282,9 +283,7 @@ class AriClient:
         ws: aiohttp.ClientWebSocketResponse[Literal[False]],
         lost: asyncio.Future[str],
     ) -> None:
-        def broken(reason: str) -> None:
-            self._end(lost, reason)
-
+        broken = partial(self._end, lost)
         lists = HttpTransport(session, self.url, broken)
         transport: Transport = WsTransport(ws, broken) if self._kind == "ws" else lists
         self._transport, self._lists, self._waiting = transport, lists, []
