@@ -11,7 +11,7 @@ ARGS ?=
 # Compiled once, not at each start of each process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup root demo run check lint types unit test bench proof compose-test clean
+.PHONY: help setup root demo run check lint types unit test audit bench proof compose-test clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ unit: .venv/.ready ## the tests that need nothing but Python
 test: check root ## every layer of tests
 	@echo "test: SQLite, PostgreSQL, Redis, Asterisk, the whole line"
 	@$(BIN)/pytest -m "not unit and not proof" $(ARGS)
+
+audit: .venv/.ready ## the locked packages: still there, not withdrawn, not known to be vulnerable
+	@scripts/audit
 
 bench: root ## what a call costs, beside Asterisk's own queue; ARGS=--quick for the short form
 	@echo "bench: some minutes"

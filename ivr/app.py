@@ -78,6 +78,7 @@ async def _serve(settings: Settings) -> None:
         url=settings.ari_url,
         user=settings.ari_user,
         password=secrets.ari_password,
+        accounts=lambda: Secrets.load_or_create(settings.secrets_file).ari_accounts(settings.ari_user),
         app=settings.app,
         transport=settings.ari_transport,
         event_filter=EVENTS,

@@ -14,6 +14,7 @@ from rich.table import Table
 from ivr.commands.explain import explain
 from ivr.commands.files import files_app
 from ivr.commands.privacy import privacy_app
+from ivr.commands.secrets import secrets_app
 from ivr.errors import IvrError
 from ivr.plan.faults import Fault
 from ivr.settings import Settings
@@ -38,6 +39,7 @@ app.add_typer(asterisk_app, name="asterisk")
 app.add_typer(agents_app, name="agents")
 app.add_typer(files_app, name="files")
 app.add_typer(privacy_app, name="privacy")
+app.add_typer(secrets_app, name="secrets")
 app.command("explain")(explain)
 
 AgentName = Annotated[str, typer.Argument(help="Identifiant ou nom d'un agent.")]
@@ -264,7 +266,7 @@ def agents_credentials(plan: PlanFolder = None) -> None:
 
     settings = Settings()
     secrets = Secrets.load_or_create(settings.secrets_file)
-    print_credentials(_out, load_or_raise(plan or settings.plan)[0], secrets)
+    print_credentials(_out, load_or_raise(plan or settings.plan)[0].agents.values(), secrets)
 
 
 @agents_app.command("list")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
+from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from yarl import URL
 
@@ -22,7 +23,13 @@ class Settings(BaseSettings):
         str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$", description="name of the Asterisk node that this worker serves")
     ] = "a"
     ari_url: Annotated[str, Field(description="base address of ARI")] = "http://127.0.0.1:8088/ari"
-    ari_user: Annotated[str, Field(description="ARI user")] = "ivr"
+    ari_user: Annotated[
+        str,
+        Field(
+            default_factory=lambda known: f"ivr-{known.get('node', 'a')}",
+            description="ARI user; unset: `ivr-` and the name of the node",
+        ),
+    ]
     ari_transport: Annotated[Transport, Field(description="REST over the events websocket, or over HTTP")] = "ws"
     redis_url: Annotated[
         str,
@@ -107,6 +114,6 @@ def table() -> str:
     """Return every setting as a Markdown table: variable, default, meaning."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in ("", None) else f"`{field.default}`"
+        default = "" if field.default in ("", None, PydanticUndefined) else f"`{field.default}`"
         rows.append(f"| `IVR_{name.upper()}` | {default} | {field.description} |")
     return "\n".join(rows) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
@@ -31,7 +32,7 @@ from ivr.ari.ws import WsTransport
 from ivr.errors import IvrError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from ivr.ari.events import Event
     from ivr.ari.operations import Operation
@@ -60,6 +61,9 @@ class AriClient:
 
     Lists travel over HTTP always: Asterisk builds each websocket message on its thread's stack of 496 kB (`ast_alloca`
     in res_http_websocket.c, 22.10), and a list of 600 channels ends it. Nor do they hold up the one socket.
+
+    `accounts`, where given, is asked for names and passwords at each connect, and the first one that opens is used.
+    Asterisk asks for it again at every request: a 401 ends the connection, so that the next one has the new password.
     """
 
     def __init__(  # noqa: PLR0913 - four facts, then settings by keyword, each with its default
@@ -69,6 +73,7 @@ class AriClient:
         password: str,
         app: str,
         *,
+        accounts: Callable[[], Sequence[tuple[str, str]]] | None = None,
         transport: Literal["ws", "http"] = "ws",
         event_filter: Collection[str] = EVENT_TYPES,
         on_event: Callable[[Event], object] = _ignore,
@@ -86,7 +91,7 @@ class AriClient:
         self.url = url.rstrip("/")
         self.app = app
         self.stats = Stats()
-        self._credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._accounts = accounts or (lambda: ((user, password),))
         self._kind = transport
         self._wanted = frozenset(event_filter) - {"ApplicationReplaced"}
         self._on_event = on_event
@@ -231,10 +236,23 @@ class AriClient:
         return lost.result()
 
     async def _talk(self, lost: asyncio.Future[str]) -> None:
+        try:
+            accounts = self._accounts()
+        except (IvrError, OSError) as error:
+            self._end(lost, f"no account: {error}")
+            return
+        for account in accounts:
+            if await self._opened(account, lost):
+                return
+        self._end(lost, "401: Asterisk knows none of our names and passwords")
+
+    async def _opened(self, account: tuple[str, str], lost: asyncio.Future[str]) -> bool:
+        """One connection from its opening to its end; False where the account did not open it."""
+        credentials = base64.b64encode(":".join(account).encode()).decode()
         connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEEPALIVE_S)
         async with aiohttp.ClientSession(
             connector=connector,
-            headers={"Authorization": f"Basic {self._credentials}"},
+            headers={"Authorization": f"Basic {credentials}"},
             timeout=aiohttp.ClientTimeout(total=None),
         ) as session:
             try:
@@ -247,28 +265,38 @@ class AriClient:
                         decode_text=False,
                     )
             except (aiohttp.ClientError, OSError) as error:
+                if isinstance(error, aiohttp.WSServerHandshakeError) and error.status == wire.UNAUTHORIZED:
+                    return False
                 self._end(lost, f"{type(error).__name__} {error}".rstrip())
-                return
+                return True
             try:
                 if lost.done():
-                    return
-                lists = HttpTransport(session, self.url)
-                transport: Transport = (
-                    WsTransport(ws, lambda reason: self._end(lost, reason)) if self._kind == "ws" else lists
-                )
-                self._transport, self._lists, self._waiting = transport, lists, []
-                opening = asyncio.create_task(self._open(lost), name=f"ari-{self.app}-opening")
-                try:
-                    self._end(lost, await self._read(ws, lost))
-                finally:
-                    self._end(lost, "the reader failed")
-                    self._hang_up(lost.result())
-                    opening.cancel()
-                    await asyncio.wait({opening})
-                    await transport.close()
-                    await lists.close()
+                    return True
+                await self._carry(session, ws, lost)
             finally:
                 await ws.close()
+        return True
+
+    async def _carry(
+        self,
+        session: aiohttp.ClientSession,
+        ws: aiohttp.ClientWebSocketResponse[Literal[False]],
+        lost: asyncio.Future[str],
+    ) -> None:
+        broken = partial(self._end, lost)
+        lists = HttpTransport(session, self.url, broken)
+        transport: Transport = WsTransport(ws, broken) if self._kind == "ws" else lists
+        self._transport, self._lists, self._waiting = transport, lists, []
+        opening = asyncio.create_task(self._open(lost), name=f"ari-{self.app}-opening")
+        try:
+            self._end(lost, await self._read(ws, lost))
+        finally:
+            self._end(lost, "the reader failed")
+            self._hang_up(lost.result())
+            opening.cancel()
+            await asyncio.wait({opening})
+            await transport.close()
+            await lists.close()
 
     async def _open(self, lost: asyncio.Future[str]) -> None:
         try:

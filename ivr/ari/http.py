@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 import aiohttp
 from yarl import URL
 
+from ivr.ari import wire
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ivr.ari.wire import Message, Request
 
 KEEPALIVE_S = 10
@@ -25,9 +29,10 @@ class HttpTransport:
     busy with the first.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, base: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base: str, broken: Callable[[str], None]) -> None:
         self._session = session
         self._base = base
+        self._broken = broken
         self._last: dict[str, asyncio.Task[None]] = {}
         self._running: dict[Request, asyncio.Task[None]] = {}
         self._abandoned = False
@@ -90,4 +95,8 @@ class HttpTransport:
         except (aiohttp.ClientError, OSError) as error:
             request.disconnected(f"{type(error).__name__} {error}".rstrip())
         else:
-            request.answered(response.status, response.reason or "", body)
+            if response.status == wire.UNAUTHORIZED:
+                request.disconnected(wire.SHUT_OUT)
+                self._broken(wire.SHUT_OUT)
+            else:
+                request.answered(response.status, response.reason or "", body)

@@ -26,6 +26,9 @@ ALWAYS_ALLOWED = ("ApplicationReplaced", "RESTResponse", "BridgeDestroyed")
 The last one proves that events come (`ivr.ari.hearing`).
 """
 
+UNAUTHORIZED = 401
+SHUT_OUT = "401: the password of this connection is not accepted any more"
+
 
 class Request:
     """One request from its making to its end; `id` is its transport's own."""

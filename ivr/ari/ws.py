@@ -44,6 +44,10 @@ class WsTransport:
     def answer(self, message: Message) -> bool:
         """Settles the request of that id."""
         request = self._waiting.pop(message.request_id, None)
+        if request is not None and message.status_code == wire.UNAUTHORIZED:
+            request.disconnected(wire.SHUT_OUT)
+            self._broken(wire.SHUT_OUT)
+            return True
         return request is not None and request.answered(
             message.status_code, message.reason_phrase, message.message_body
         )

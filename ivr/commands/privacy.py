@@ -48,7 +48,7 @@ async def _erase(settings: Settings, number: str) -> Erased:
     ledger = Ledger(settings.ledger)
     forget = forgetting(Queue(redis, plan.site, routing_of(plan).lines))
     try:
-        async with erasure.reached(settings.ari_url, settings.ari_user, secrets.ari_password) as ari:
+        async with erasure.reached(settings.ari_url, secrets.ari_accounts(settings.ari_user)) as ari:
             return await erasure.erase(
                 number,
                 plan=plan,

@@ -133,7 +133,7 @@ class RenderOptions:
     log_dir: str = "/var/log/asterisk"
     run_dir: str = "/var/run/asterisk"
     db_dir: str = "/var/lib/asterisk"
-    ari_user: str = "ivr"
+    ari_user: str = "ivr-a"
     watchdog_s: int = 5
     desk_ring_s: int = 20
     desk_music_s: int = 10

@@ -13,7 +13,7 @@ from ivr.provision.files import differs, write_atomically
 from ivr.provision.options import ProvisionError, check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _MODE: Final = 0o600
@@ -38,19 +38,29 @@ class Secrets:
 
     `ari_password` opens ARI; `caller_key` (32 bytes) keys the references that stand
     for callers' numbers: losing it unlinks them for ever, leaking it lets them be guessed.
+
+    A password that was rotated stays accepted beside its successor until `retire`, so that
+    nobody is shut out while Asterisk, workers and phones learn the new one at their own pace.
     """
 
-    __slots__ = ("_agents", "ari_password", "caller_key", "path")
+    __slots__ = ("_agents", "_ari_former", "_ari_turn", "_former", "ari_password", "caller_key", "path")
 
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
         """Take what the file holds; use `load_or_create`."""
         self.path = path
+        self._take(content)
+
+    def _take(self, content: dict[str, Any]) -> None:
+        path = self.path
         try:
             if content["format"] != _FORMAT:
                 raise ProvisionError(f"{path}: format {content['format']!r} is not known")
             self.ari_password = str(content["ari_password"])
             self.caller_key = bytes.fromhex(content["caller_key"])
-            self._agents = _agents(content)
+            self._agents = _words(content["agents"])
+            self._ari_turn = int(content.get("ari_turn", 0))
+            self._ari_former = str(content.get("ari_former", ""))
+            self._former = _words(content.get("agents_former", {}))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ProvisionError(f"{path}: not a file of secrets ({error})") from error
         if len(self.caller_key) != _KEY_BYTES or not self.ari_password:
@@ -73,25 +83,86 @@ class Secrets:
             found._write()
             return found
 
+    def ari_accounts(self, user: str) -> tuple[tuple[str, str], ...]:
+        """Return the names and passwords that open ARI, the one to use first.
+
+        Each rotation makes a name of its own (`user`, `user-1`, `user-2` …): Asterisk knows one
+        password for a name, and a worker's socket is asked for it again at every request.
+        """
+        accounts = [(_turned(user, self._ari_turn), self.ari_password)]
+        if self._ari_former:
+            accounts.append((_turned(user, self._ari_turn - 1), self._ari_former))
+        return tuple(accounts)
+
     def agent_password(self, agent: str) -> str:
         """Return the SIP password of an agent, made and kept if there was none."""
         check_name(agent, "agent")
         if agent not in self._agents:
-            with _locked(self.path):
-                content = _read(self.path)
-                if content is not None:
-                    self._agents = _agents(content)
+            with self._changing():
                 self._agents.setdefault(agent, _password())
-                self._write()
         return self._agents[agent]
 
+    def agent_former(self, agent: str) -> str | None:
+        """Return the password that an agent had before, if a phone may still use it."""
+        return self._former.get(agent)
+
+    def rotate_ari(self, *, keep: bool = True) -> None:
+        """Make a new password of ARI; `keep`: the one before opens it too, until `retire`."""
+        with self._changing():
+            if keep and self._ari_former:
+                raise ProvisionError("the former password of ARI is still accepted: `ivr secrets retire` comes first")
+            self._ari_former = self.ari_password if keep else ""
+            self.ari_password = _password()
+            self._ari_turn += 1
+
+    def rotate_agents(self, agents: Iterable[str], *, keep: bool = True) -> None:
+        """Make new passwords of these agents; `keep`: the ones before are accepted too, until `retire`."""
+        names = [check_name(agent, "agent") for agent in agents]
+        with self._changing():
+            pending = [agent for agent in names if keep and agent in self._former]
+            if pending:
+                raise ProvisionError(
+                    f"the former password of {', '.join(pending)} is still accepted: `ivr secrets retire` comes first"
+                )
+            for agent in names:
+                former = self._agents.get(agent)
+                if keep and former is not None:
+                    self._former[agent] = former
+                else:
+                    self._former.pop(agent, None)
+                self._agents[agent] = _password()
+
+    def retire(self) -> tuple[str, ...]:
+        """Forget every password that was rotated; return whose they were ("ari", an agent), sorted."""
+        with self._changing():
+            retired = [*(["ari"] if self._ari_former else []), *sorted(self._former)]
+            self._ari_former = ""
+            self._former = {}
+        return tuple(retired)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Change what the file holds now, whoever wrote it last; a change that fails leaves it as it was."""
+        with _locked(self.path):
+            content = _read(self.path)
+            if content is not None:
+                self._take(content)
+            yield
+            self._write()
+
     def _write(self) -> None:
-        content = {
+        content: dict[str, Any] = {
             "format": _FORMAT,
             "ari_password": self.ari_password,
             "caller_key": self.caller_key.hex(),
             "agents": dict(sorted(self._agents.items())),
         }
+        rotated = {
+            "ari_turn": self._ari_turn,
+            "ari_former": self._ari_former,
+            "agents_former": dict(sorted(self._former.items())),
+        }
+        content |= {name: value for name, value in rotated.items() if value}
         text = json.dumps(content, indent=2) + "\n"
         if differs(self.path, text, _MODE):
             write_atomically(self.path, text, _MODE)
@@ -101,8 +172,12 @@ class Secrets:
         return f"Secrets({str(self.path)!r})"
 
 
-def _agents(content: dict[str, Any]) -> dict[str, str]:
-    return {str(agent): str(word) for agent, word in content["agents"].items()}
+def _turned(user: str, turn: int) -> str:
+    return f"{user}-{turn}" if turn else user
+
+
+def _words(content: dict[str, Any]) -> dict[str, str]:
+    return {str(agent): str(word) for agent, word in content.items()}
 
 
 def _read(path: Path) -> dict[str, Any] | None:

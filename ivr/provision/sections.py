@@ -75,17 +75,33 @@ def agents(plan: Plan, secrets: Secrets) -> str:
 
 def _agent(agent: Agent, secrets: Secrets) -> str:
     name = f"agent-{check_name(agent.id, 'agent')}"
-    hashed = hashed_password(name, REALM, secrets.agent_password(agent.id))
-    return f"""
-; {comment(agent.name)}
-[{name}](agent-endpoint)
-auth = {name}
-aors = {name}
-[{name}](agent-auth)
-username = {name}
-password_digest = MD5:{hashed}
-[{name}](agent-aor)
-"""
+    # No agent's name begins so.
+    auths = {name: secrets.agent_password(agent.id), f"former-{name}": secrets.agent_former(agent.id)}
+    known = {auth: password for auth, password in auths.items() if password is not None}
+    return "\n".join(
+        (
+            f"\n; {comment(agent.name)}",
+            f"[{name}](agent-endpoint)\nauth = {','.join(known)}\naors = {name}",
+            *(
+                f"[{auth}](agent-auth)\nusername = {name}\n"
+                f"password_digest = MD5:{hashed_password(name, REALM, password)}"
+                for auth, password in known.items()
+            ),
+            f"[{name}](agent-aor)\n",
+        )
+    )
+
+
+def ari_users(secrets: Secrets, options: RenderOptions) -> str:
+    """Return who may use ARI: our worker, and, while its password is being changed, our worker with the former one."""
+    return "\n".join(
+        f"""[{check_name(user, "ari user")}]
+type = user
+read_only = no
+password_format = plain
+password = {password}"""
+        for user, password in secrets.ari_accounts(options.ari_user)
+    )
 
 
 def codes(plan: Plan) -> str:

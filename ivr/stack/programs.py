@@ -62,12 +62,12 @@ def emergency(state: Path) -> Program:
     )
 
 
-def asterisk(state: Path, prompts: Path, options: RenderOptions, ari_password: str) -> Program:
+def asterisk(state: Path, prompts: Path, options: RenderOptions, ari: tuple[str, str]) -> Program:
     """Return an Asterisk that keeps its files in `state` and may only read its configuration and the prompts."""
 
     async def probed() -> bool:
         await console.ask(control_socket(state), "core waitfullybooted")
-        return await probe.ari(options.http_host, options.http_port, options.ari_user, ari_password)
+        return await probe.ari(options.http_host, options.http_port, *ari)
 
     return Program(
         name="Asterisk",

@@ -89,7 +89,7 @@ async def _watch(stack: Stack) -> None:
 def _tell(settings: Settings, plan: Plan, stack: Stack, console: Console) -> None:
     """Say how to be an agent, and how to call."""
     number = plan.numbers[0].replace("+33", "0", 1)
-    print_credentials(console, plan, stack.secrets)
+    print_credentials(console, plan.agents.values(), stack.secrets)
     console.print(f"domain and proxy  sip:{settings.sip_bind} (UDP or TCP)")
     console.print(
         f"a caller          sipp -sn uac -i {settings.trunk_match.split('/')[0]} -s {number} -m 1 -d 20000 "

@@ -129,6 +129,7 @@ class Stack:
             rtp_start=self.ports.rtp_first,
             rtp_end=self.ports.rtp_last,
             sounds_dir=SOUNDS,
+            ari_user=self.app,
         )
         self._options = config.adjust(options) if config.adjust else options
         render(config.plan, self._secrets, self._options, self.state_dir / "etc")
@@ -137,7 +138,10 @@ class Stack:
         self._redis = Service(root, programs.redis(self.state_dir))
         self._emergency = Service(root, programs.emergency(self.state_dir))
         self._asterisk = Service(
-            root, programs.asterisk(self.state_dir, config.prompts_dir, self._options, self.ari_password)
+            root,
+            programs.asterisk(
+                self.state_dir, config.prompts_dir, self._options, self._secrets.ari_accounts(self._options.ari_user)[0]
+            ),
         )
         try:
             async with asyncio.TaskGroup() as starting:
@@ -225,8 +229,8 @@ class Stack:
 
     @property
     def ari_user(self) -> str:
-        """Return the user of ARI."""
-        return self.options.ari_user
+        """Return the user of ARI, as its password was last rotated."""
+        return self.secrets.ari_accounts(self.options.ari_user)[0][0]
 
     @property
     def ari_password(self) -> str:
@@ -274,7 +278,7 @@ class Stack:
         return {
             "IVR_NODE": self.config.node,
             "IVR_ARI_URL": self.ari_url,
-            "IVR_ARI_USER": self.ari_user,
+            "IVR_ARI_USER": self.options.ari_user,
             "IVR_REDIS_URL": self.redis_url,
             "IVR_EMERGENCY_REDIS_URL": f"unix://{programs.emergency_socket(self.state_dir)}",
             "IVR_STATE_DIR": str(self.state_dir),

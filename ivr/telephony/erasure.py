@@ -137,9 +137,10 @@ async def _deleted(ari: AriClient, name: str, node: str) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def reached(url: str, user: str, password: str) -> AsyncIterator[AriClient | None]:
+async def reached(url: str, accounts: Sequence[tuple[str, str]]) -> AsyncIterator[AriClient | None]:
     """A connection to Asterisk under a name of our own, so that no worker loses its; None when there is none soon."""
-    async with AriClient(url, user, password, f"ivr-erasure-{os.getpid()}", event_filter=()) as ari:
+    app = f"ivr-erasure-{os.getpid()}"
+    async with AriClient(url, *accounts[0], app, accounts=lambda: accounts, event_filter=()) as ari:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await ari.wait_connected()

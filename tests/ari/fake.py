@@ -203,7 +203,7 @@ class FakeAri:
         try:
             async for frame in ws:
                 if frame.type is WSMsgType.TEXT:
-                    await self._rest(app, ws, orjson.loads(frame.data))
+                    await self._rest(app, ws, orjson.loads(frame.data), trusted=self._trusted(request))
         finally:
             del self._transports[ws]
             if self._sockets.get(app) is ws:
@@ -211,7 +211,7 @@ class FakeAri:
             await self._note()
         return ws
 
-    async def _rest(self, app: str, ws: web.WebSocketResponse, request: dict[str, Any]) -> None:
+    async def _rest(self, app: str, ws: web.WebSocketResponse, request: dict[str, Any], *, trusted: bool) -> None:
         path, _, query = request["uri"].partition("?")
         assert request["type"] == "RESTRequest"
         assert not query, "the query travels as query_strings"
@@ -223,7 +223,7 @@ class FakeAri:
             orjson.loads(request["message_body"]) if "message_body" in request else None,
             "ws",
         )
-        say = await self._answer(asked)
+        say = await self._answer(asked) if trusted else refuse(401, "Authentication required")
         answer = {
             "type": "RESTResponse",
             "transaction_id": "",

@@ -10,6 +10,7 @@ import pytest
 
 from ivr.ari import AriClient, AriDisconnected, Backoff, Connected, Disconnected, Event, Replaced, State
 from ivr.ari.wire import ALWAYS_ALLOWED
+from ivr.errors import IvrError
 from tests.ari.conftest import APP, Heard, make
 from tests.ari.fake import FakeAri, Say, refuse
 
@@ -170,6 +171,46 @@ async def test_a_wrong_password_is_said(fake: FakeAri, heard: Heard) -> None:
     assert isinstance(state, Disconnected)
     assert "401" in state.reason
     assert "wrong" not in state.reason
+
+
+async def test_the_first_account_that_opens_is_used(fake: FakeAri, heard: Heard, transport: str) -> None:
+    accounts = [("new", "not yet"), (fake.user, fake.password)]
+    async with make(fake, heard, transport, accounts=lambda: accounts) as client:
+        await client.wait_connected()
+        await client.asterisk.ping()
+    assert heard.states == [Connected(1)]
+
+
+async def test_a_password_that_is_taken_away_is_changed_at_once(fake: FakeAri, heard: Heard, transport: str) -> None:
+    """Asterisk asks for it at every request, also over the socket that it opened: nobody above hears a refusal."""
+    accounts = [(fake.user, fake.password)]
+    async with make(fake, heard, transport, accounts=lambda: accounts) as client:
+        await client.wait_connected()
+        accounts[:] = [("ivr-1", "new")]
+        fake.user, fake.password = "ivr-1", "new"
+        with pytest.raises(AriDisconnected) as lost:
+            await client.channels.answer(channelId="a-1.1")
+        assert lost.value.sent
+        await heard.until(lambda: heard.states[-1] == Connected(2))
+        await client.asterisk.ping()
+    assert [type(state) for state in heard.states] == [Connected, Disconnected, Connected]
+    assert "401" in str(heard.states[1])
+
+
+async def test_accounts_that_cannot_be_read_are_a_failed_connection(fake: FakeAri, heard: Heard) -> None:
+    tries = 0
+
+    def accounts() -> list[tuple[str, str]]:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise IvrError("secrets.json: not a file of secrets")
+        return [(fake.user, fake.password)]
+
+    async with make(fake, heard, accounts=accounts) as client:
+        await client.wait_connected()
+    assert isinstance(heard.states[0], Disconnected)
+    assert "secrets.json" in heard.states[0].reason
 
 
 async def test_without_its_filter_it_is_not_connected(fake: FakeAri, heard: Heard) -> None:

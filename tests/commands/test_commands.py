@@ -270,3 +270,31 @@ def test_erasing_has_the_queue_forget_too(town: Town, redis_url: str, monkeypatc
         assert done.exit_code == 0
         assert redis.hlen("{pessac}:known") == 0
         redis.flushdb()
+
+
+# Passwords
+
+
+@pytest.mark.unit
+def test_passwords_are_rotated_and_retired(town: Town) -> None:
+    first, former = town.secrets.ari_password, town.secrets.agent_password("awa-diallo")
+    assert "retire" in town.ivr("secrets", "rotate", "ari").stdout
+    shown = town.ivr("secrets", "rotate", "agents", "awa-diallo").stdout
+    now = Secrets.load_or_create(town.secrets.path)
+    assert now.ari_accounts("ivr")[1] == ("ivr", first)
+    assert now.agent_password("awa-diallo") in shown
+    assert former not in shown
+    assert "julien-castaing" not in shown
+    assert "ari, awa-diallo" in town.ivr("secrets", "retire").stdout
+    assert "No former password" in town.ivr("secrets", "retire").stdout
+    assert "julien-castaing" in town.ivr("secrets", "rotate", "agents", "--all", "--now").stdout
+    assert Secrets.load_or_create(town.secrets.path).retire() == ()
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(("args", "why"), [([], "--all"), (["nobody"], "nobody"), (["awa-diallo", "--all"], "--all")])
+def test_whose_passwords_is_said_clearly(town: Town, args: list[str], why: str) -> None:
+    before = town.secrets.path.read_text()
+    with pytest.raises(IvrError, match=why):
+        town.ivr("secrets", "rotate", "agents", *args)
+    assert town.secrets.path.read_text() == before

@@ -17,6 +17,7 @@ from ivr.provision.render import TEMPLATES, Bench, Tls, TrunkRegistration
 from tests.provision.instance import HOME, SOUNDS, TRUNK, instance
 from tests.provision.phone import phone
 from tests.provision.plans import codes, small_plan
+from tests.test_no_way_out import EMERGENCY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,9 +140,20 @@ async def test_who_is_let_in(tmp_path: Path) -> None:
 async def test_an_agent_reaches_no_line(tmp_path: Path) -> None:
     async with instance(tmp_path) as asterisk, phone(OFFICE, asterisk.address) as office:
         password = asterisk.secrets.agent_password("lucie")
-        for dialled in ("112", "15", "0536490000", "+33639980001", "agent-omar", "*21", "fallback", "s"):
+        outside = (
+            "0536490000",
+            "+33639980001",
+            "0033639980001",
+            "00441632960001",
+            "agent-omar",
+            "*21",
+            "fallback",
+            "s",
+        )
+        for dialled in (*EMERGENCY, *(f"*{number}" for number in EMERGENCY), *outside):
             status, _ = await office.invite(dialled, caller="agent-lucie", password=password)
             assert status == 403, dialled
+        await asterisk.until("core show channels count", r"\b0 active channels")
 
 
 async def test_a_code_names_the_phone_that_proved_its_password_and_comes_from_nowhere_else(tmp_path: Path) -> None:
@@ -189,7 +201,7 @@ async def test_a_code_that_no_worker_takes_is_refused_aloud(tmp_path: Path, work
 
 async def test_the_trunk_reaches_nothing_but_the_site(tmp_path: Path) -> None:
     async with instance(tmp_path) as asterisk, phone(TRUNK, asterisk.address) as caller:
-        for dialled in ("0536490001", "+33536499999", "112", "s", "T", "h", "fallback", "agent-lucie"):
+        for dialled in (*EMERGENCY, "0536490001", "+33536499999", "s", "T", "h", "fallback", "agent-lucie"):
             status, _ = await caller.invite(dialled)
             assert status == 404, dialled
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.unit
 def test_nothing_to_copy_is_cut_on_a_narrow_terminal(tmp_path: Path) -> None:
     plan, secrets = small_plan(), Secrets.load_or_create(tmp_path / "secrets.json")
     screen = io.StringIO()
-    print_credentials(Console(file=screen, width=30), plan, secrets)
+    print_credentials(Console(file=screen, width=30), plan.agents.values(), secrets)
     said = screen.getvalue()
     for agent in plan.agents.values():
         assert f" {agent.endpoint} " in said

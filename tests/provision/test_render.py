@@ -89,6 +89,26 @@ def test_files_with_secrets_are_for_their_owner_alone(tmp_path: Path, secrets: S
         )
 
 
+def test_while_passwords_are_being_changed_both_are_accepted(secrets: Secrets) -> None:
+    first, lucie = secrets.ari_password, secrets.agent_password("lucie")
+    secrets.rotate_ari()
+    secrets.rotate_agents(["lucie"])
+    texts = compose(small_plan(), secrets, RenderOptions(ari_user="ivr-b"))
+    users = re.findall(r"^\[(\S+)\]\ntype = user\n(?:.*\n)*?password = (.*)$", texts["ari.conf"], re.MULTILINE)
+    assert users == [("ivr-b-1", secrets.ari_password), ("ivr-b", first)]
+    sip = texts["pjsip.conf"]
+    assert section(sip, "agent-lucie", "(agent-endpoint)").startswith("auth = agent-lucie,former-agent-lucie\n")
+    for name, word in (("agent-lucie", secrets.agent_password("lucie")), ("former-agent-lucie", lucie)):
+        auth = section(sip, name, "(agent-auth)")
+        assert "username = agent-lucie\n" in auth
+        assert hashlib.md5(f"agent-lucie:standardiste:{word}".encode()).hexdigest() in auth
+    assert "former-agent-omar" not in sip
+    secrets.retire()
+    texts = compose(small_plan(), secrets, RenderOptions(ari_user="ivr-b"))
+    assert "former-" not in texts["pjsip.conf"]
+    assert first not in texts["ari.conf"]
+
+
 def test_agents_are_generated_from_the_plan(secrets: Secrets) -> None:
     text = compose(small_plan(), secrets, RenderOptions())["pjsip.conf"]
     for agent in ("lucie", "omar", "zoe"):

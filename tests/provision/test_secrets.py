@@ -78,3 +78,51 @@ def test_an_agent_s_name_is_checked(tmp_path: Path) -> None:
     with pytest.raises(ProvisionError, match="agent"):
         made.agent_password("a]\nb")
     assert json.loads((tmp_path / "secrets.json").read_text())["agents"] == {}
+
+
+def test_a_rotated_password_of_ari_has_a_name_of_its_own_and_the_former_one_opens_until_retired(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    made = Secrets.load_or_create(path)
+    first = made.ari_password
+    assert made.ari_accounts("ivr-a") == (("ivr-a", first),)
+    made.rotate_ari()
+    second = made.ari_password
+    assert made.ari_accounts("ivr-a") == (("ivr-a-1", second), ("ivr-a", first))
+    assert Secrets.load_or_create(path).ari_accounts("ivr-a") == made.ari_accounts("ivr-a")
+    with pytest.raises(ProvisionError, match="retire"):
+        made.rotate_ari()
+    assert made.retire() == ("ari",)
+    assert made.ari_accounts("ivr-a") == (("ivr-a-1", second),)
+    made.rotate_ari(keep=False)
+    assert made.ari_accounts("ivr-a") == (("ivr-a-2", made.ari_password),)
+    assert len({first, second, made.ari_password}) == 3
+    assert Secrets.load_or_create(path).retire() == ()
+
+
+def test_agents_rotate_one_by_one_and_the_caller_key_stays(tmp_path: Path) -> None:
+    made = Secrets.load_or_create(tmp_path / "secrets.json")
+    lucie, omar = made.agent_password("lucie"), made.agent_password("omar")
+    key = made.caller_key
+    made.rotate_agents(["lucie"])
+    assert made.agent_password("lucie") != lucie
+    assert made.agent_former("lucie") == lucie
+    assert (made.agent_password("omar"), made.agent_former("omar")) == (omar, None)
+    with pytest.raises(ProvisionError, match="former password of lucie"):
+        made.rotate_agents(["omar", "lucie"])
+    assert made.agent_password("omar") == omar
+    made.rotate_agents(["lucie"], keep=False)
+    assert made.agent_former("lucie") is None
+    made.rotate_agents(["new"])
+    assert made.agent_former("new") is None
+    assert made.retire() == ()
+    assert made.caller_key == key
+
+
+def test_a_rotation_keeps_what_another_holder_of_the_file_wrote(tmp_path: Path) -> None:
+    one, two = (Secrets.load_or_create(tmp_path / "secrets.json") for _ in range(2))
+    word = one.agent_password("lucie")
+    two.rotate_ari()
+    one.rotate_agents(["omar"])
+    again = Secrets.load_or_create(tmp_path / "secrets.json")
+    assert again.ari_accounts("x") == two.ari_accounts("x") == one.ari_accounts("x")
+    assert again.agent_password("lucie") == word

@@ -300,12 +300,12 @@ async def test_what_is_no_number_is_refused(place: Place) -> None:
 async def test_asterisk_is_reached_under_a_name_of_its_own_or_not_at_all(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reached(place.fake.url, place.fake.user, place.fake.password) as ari:
+    async with reached(place.fake.url, [(place.fake.user, place.fake.password)]) as ari:
         assert ari is not None
         assert "ivr-a" in place.fake.connected
         assert len(place.fake.connected) == 2
     monkeypatch.setattr("ivr.telephony.erasure.PATIENCE_S", 0.05)
-    async with reached(place.fake.url, place.fake.user, "wrong") as ari:
+    async with reached(place.fake.url, [(place.fake.user, "wrong")]) as ari:
         assert ari is None
 
 
