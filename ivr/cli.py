@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ivr.commands.drain import drain
 from ivr.commands.explain import explain
 from ivr.commands.files import files_app
 from ivr.commands.privacy import privacy_app
@@ -39,6 +40,7 @@ app.add_typer(agents_app, name="agents")
 app.add_typer(files_app, name="files")
 app.add_typer(privacy_app, name="privacy")
 app.command("explain")(explain)
+app.command("drain")(drain)
 
 AgentName = Annotated[str, typer.Argument(help="Identifiant ou nom d'un agent.")]
 PlanFolder = Annotated[Path | None, typer.Argument(help="Folder of the call plan; default: IVR_PLAN.")]

@@ -40,6 +40,7 @@ async def _erase(settings: Settings, number: str) -> Erased:
     from ivr.queueing.queue import Queue  # noqa: PLC0415
     from ivr.queueing.routing import routing_of  # noqa: PLC0415
     from ivr.telephony import erasure  # noqa: PLC0415
+    from ivr.telephony.reach import reached  # noqa: PLC0415
 
     plan = plan_of(settings)
     secrets = Secrets.load_or_create(settings.secrets_file)
@@ -48,7 +49,7 @@ async def _erase(settings: Settings, number: str) -> Erased:
     try:
         async with (
             Ledger(settings.ledger) as ledger,
-            erasure.reached(settings.ari_url, settings.ari_user, secrets.ari_password) as ari,
+            reached(settings.ari_url, settings.ari_user, secrets.ari_password, "erasure") as ari,
         ):
             return await erasure.erase(
                 number,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from ivr.ari import AriClient, AriError, NotFound
+from ivr.ari import AriError, NotFound
 from ivr.core.caller import CallId
 from ivr.errors import IvrError
 from ivr.queueing.errors import QueueError
@@ -16,16 +13,14 @@ from ivr.telephony.callers import e164, identify
 from ivr.telephony.messages import left_by
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
+    from ivr.ari import AriClient
     from ivr.core.plan import Plan
     from ivr.ledger.store import Ledger
 
     Forget = Callable[[str], Awaitable[object]]
     """Has the queue forget a caller's ref."""
-
-
-PATIENCE_S: Final = 3.0
 
 
 class NoNumber(IvrError):
@@ -98,16 +93,3 @@ async def _deleted(ari: AriClient, name: str, node: str) -> bool:
     except AriError:
         return False
     return True
-
-
-@contextlib.asynccontextmanager
-async def reached(url: str, user: str, password: str) -> AsyncIterator[AriClient | None]:
-    """A connection to Asterisk under a name of our own, so that no worker loses its; None when there is none soon."""
-    async with AriClient(url, user, password, f"ivr-erasure-{os.getpid()}", event_filter=()) as ari:
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await ari.wait_connected()
-        except TimeoutError:
-            yield None
-            return
-        yield ari

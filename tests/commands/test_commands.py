@@ -86,7 +86,7 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
     monkeypatch.setenv("IVR_REDIS_URL", f"unix://{tmp_path}/nowhere.sock")
     monkeypatch.setenv("IVR_ARI_URL", "http://127.0.0.1:9/ari")
     monkeypatch.delenv("IVR_LEDGER_URL", raising=False)
-    monkeypatch.setattr("ivr.telephony.erasure.PATIENCE_S", 0.05)
+    monkeypatch.setattr("ivr.telephony.reach.PATIENCE_S", 0.05)
     return Town(tmp_path)
 
 
