@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from ivr.doctor.finding import Finding, plural, well, worth, wrong
+from ivr.doctor.finding import Finding, decimal, plural, well, worth, wrong
 from ivr.plan.faults import Severity
 from ivr.prompts.pipeline import TARGET_LUFS, TOLERANCE_LU
 
@@ -141,7 +141,9 @@ def clock(seen: facts.Clock) -> list[Finding]:
     cure = "timedatectl set-ntp true"
     if seen.drift_ms is not None and abs(seen.drift_ms) > DRIFT_MS:
         far = wrong if abs(seen.drift_ms) > FAR_MS else worth
-        found.append(far("clock", f"{abs(seen.drift_ms) / 1_000:.1f} s d'écart avec la machine de Redis", "", cure))
+        found.append(
+            far("clock", f"{decimal(abs(seen.drift_ms) / 1_000)} s d'écart avec la machine de Redis", "", cure)
+        )
     if seen.synchronised is False:
         found.append(worth("clock", "l'horloge n'est réglée par aucun serveur de temps", "", cure))
     if not found:
@@ -188,7 +190,7 @@ def disks(seen: Sequence[facts.Disk]) -> list[Finding]:
 
 
 def _bytes(count: int) -> str:
-    return f"{count / 1e9:.1f} Go".replace(".", ",") if count >= LITTLE else f"{count // 1_000_000} Mo"
+    return f"{decimal(count / 1e9)} Go" if count >= LITTLE else f"{count // 1_000_000} Mo"
 
 
 def _some(names: Sequence[str]) -> str:

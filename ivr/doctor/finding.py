@@ -54,3 +54,8 @@ def wrong(section: str, what: str, where: str, cure: str) -> Finding:
 def plural(count: int, one: str, many: str = "") -> str:
     """A count with its noun: 1 appel, 3 appels."""
     return f"{count} {one if count < 2 else many or one + 's'}"  # noqa: PLR2004 - French: the plural begins at 2
+
+
+def decimal(number: float) -> str:
+    """A number with one decimal, as French writes it: 2,5."""
+    return f"{number:.1f}".replace(".", ",")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ivr.doctor.finding import Finding, plural, well, worth, wrong
+from ivr.doctor.finding import Finding, decimal, plural, well, worth, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,7 +139,7 @@ def redis(seen: facts.Redis) -> list[Finding]:
     if seen.latency_ms > SLOW_MS:
         what = f"une réponse prend {seen.latency_ms:.0f} ms"
         found.append(worth("redis", what, seen.url, f"{cli} --latency ; la machine est-elle surchargée ?"))
-    return found or [well("redis", f"garde tout, ne jette rien, répond en {seen.latency_ms:.1f} ms", seen.url)]
+    return found or [well("redis", f"garde tout, ne jette rien, répond en {decimal(seen.latency_ms)} ms", seen.url)]
 
 
 def ledger(seen: facts.Ledger) -> list[Finding]:
@@ -173,11 +173,11 @@ def call(seen: facts.Call) -> list[Finding]:
             pass
     found = []
     if seen.answered_ms > ANSWER_MS:
-        what = f"décroché après {seen.answered_ms / 1_000:.1f} s seulement"
+        what = f"décroché après {decimal(seen.answered_ms / 1_000)} s seulement"
         found.append(wrong("call", what, where, f"Le standard est-il arrêté ou surchargé ? {logs}"))
     expected = PACKETS_PER_S * seen.listened_ms // 1_000
     if seen.packets * 2 < expected:
-        what = f"{plural(seen.packets, 'paquet')} de son en {seen.listened_ms / 1_000:.1f} s au lieu de {expected}"
+        what = f"{plural(seen.packets, 'paquet')} de son en {decimal(seen.listened_ms / 1_000)} s au lieu de {expected}"
         found.append(wrong("call", what, where, "Le pare-feu laisse-t-il passer IVR_RTP_PORTS ?"))
     elif seen.heard_db < HEARD_DB:
         found.append(wrong("call", "on n'entend rien", where, "ivr prompts build"))
