@@ -121,7 +121,7 @@ async def _serve(settings: Settings) -> None:
             def state() -> tuple[bool, str]:
                 if not worker.connected:
                     return False, f"node {settings.node}: standing by, or without Asterisk or Redis"
-                return True, f"node {settings.node}: {len(worker.calls)} calls"
+                return True, f"node {settings.node}: {len(worker.calls)} calls held"
 
             async with serve_health(settings.http_bind, metrics.registry, ready), asyncio.TaskGroup() as group:
                 _log.info("serving", site=plan.site, plan=plan.version, node=settings.node)

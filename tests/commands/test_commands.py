@@ -250,3 +250,33 @@ def test_erasing_has_the_queue_forget_too(town: Town, redis_url: str, monkeypatc
         assert done.exit_code == 0
         assert redis.hlen("{pessac}:known") == 0
         redis.flushdb()
+
+
+# The node
+
+
+@pytest.mark.unit
+def test_a_drain_says_what_it_lacks(town: Town) -> None:
+    with pytest.raises(IvrError, match=r"Asterisk ne répond pas .*ivr doctor"):
+        town.ivr("drain")
+    with pytest.raises(IvrError, match="« bientôt » n'est pas une durée"):
+        town.ivr("drain", "--for", "bientôt")
+    with pytest.raises(IvrError, match="n'est pas une durée"):
+        town.ivr("drain", "--for", "0 s")
+
+
+@pytest.mark.unit
+def test_the_doctor_of_an_empty_folder_names_every_part(town: Town, tmp_path: Path) -> None:
+    result = town.ivr("doctor", "--json", "--prompts", str(tmp_path / "none"))
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert report["ok"] is False
+    levels = {finding["section"]: finding["level"] for finding in report["findings"]}
+    assert {name for name, level in levels.items() if level == "fault"} == {"ari", "redis", "prompts"}
+    assert {"plan", "secrets", "modules", "codecs", "rtp", "versions", "clock", "ledger", "disk"} <= set(levels)
+    assert all(finding["cure"] for finding in report["findings"] if finding["level"] != "ok")
+
+    shown = town.ivr("doctor", "--prompts", str(tmp_path / "none"))
+    assert "✗ Asterisk : personne n'écoute" in shown.stdout
+    assert "→ ivr prompts build" in shown.stdout
+    assert "pannes" in shown.stdout.splitlines()[-1]

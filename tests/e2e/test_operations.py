@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import shutil
+import socket
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -39,11 +40,46 @@ OF_THIS_MACHINE: Final = frozenset({"clock", "disk"})
 """May be worth a word here, whatever we do."""
 
 
+class Systemd:
+    """Where the worker tells how it is: what it told, in order."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.told: list[str] = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._socket, self._read)
+
+    def _read(self) -> None:
+        self.told += self._socket.recv(4096).decode().split("\n")
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+
+    async def hears(self, line: str) -> None:
+        async def heard() -> bool:
+            return line in self.told
+
+        await until(SOON_S, f"systemd hears {line}", heard)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(spoken_prompts: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def systemd(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Systemd]:
+    there = Systemd(tmp_path_factory.mktemp("systemd") / "notify")
+    yield there
+    there.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(
+    spoken_prompts: Path, systemd: Systemd, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[House]:
     prompts = tmp_path_factory.mktemp("operations") / "prompts"
     await asyncio.to_thread(shutil.copytree, spoken_prompts, prompts)
-    async with House(load_or_raise(PLAN)[0], PLAN, prompts) as found:
+    env = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "2000000"}
+    async with House(load_or_raise(PLAN)[0], PLAN, prompts, env) as found:
         await found.agent(AGENT)
         yield found
 
@@ -243,15 +279,21 @@ def uptime(said: str) -> int:
     return int(seconds)
 
 
-async def test_a_stop_takes_less_than_two_seconds_and_keeps_the_talk(house: House) -> None:
+async def test_a_stop_takes_less_than_two_seconds_and_keeps_the_talk(house: House, systemd: Systemd) -> None:
     call, ringing = await talk(house, "+33639980017")
+    await systemd.hears("STATUS=node a: 1 calls held")
+    systemd.told.clear()
+    await systemd.hears("WATCHDOG=1")
     began = time.monotonic()
     house.worker.process.terminate()
     await asyncio.wait_for(house.worker.process.wait(), SOON_S)
     assert time.monotonic() - began < 2.0
+    await systemd.hears("STOPPING=1")
+    assert "READY=1" not in systemd.told
     await two_way(call, ringing)
     await house.worker.start()
     await house.worker.ready()
+    await systemd.hears("READY=1")
     await two_way(call, ringing)
     await call.hangup()
     await within(SOON_S, "the agent's line ends", ringing.closed)
