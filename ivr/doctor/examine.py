@@ -41,8 +41,11 @@ async def examine(
     max_calls = made.max_calls if made is not None else _MAX_CALLS
     yield servers.rtp(await asyncio.to_thread(machine.rtp, settings, there.lines, max_calls))
     looking("redis")
-    store = await stores.redis(settings)
+    store = await stores.redis(settings.redis_url)
     yield servers.redis(store)
+    looking("emergency")
+    spare = settings.emergency_redis_url
+    yield servers.emergency(await stores.redis(spare) if spare else None)
     looking("versions")
     yield checks.versions(await asyncio.to_thread(machine.versions, there.version, store.version))
     looking("clock")

@@ -16,6 +16,7 @@ SECTIONS: Final = {
     "codecs": "Codecs",
     "rtp": "Ports audio",
     "redis": "Redis",
+    "emergency": "Redis de secours",
     "clock": "Horloge",
     "ledger": "Registre",
     "secrets": "Secrets",

@@ -122,7 +122,7 @@ def redis(seen: facts.Redis) -> list[Finding]:
     if seen.problem:
         cure = "systemctl start redis-server@standardiste ; sinon, vérifiez IVR_REDIS_URL"
         return [wrong("redis", f"Redis ne répond pas ({seen.problem})", seen.url, cure)]
-    cli = f"redis-cli -u {seen.url}" if not seen.url.startswith("unix:") else f"redis-cli -s {seen.url[7:]}"
+    cli = _cli(seen.url)
     found = []
     if not seen.appends:
         far = worth if seen.saves else wrong
@@ -130,9 +130,7 @@ def redis(seen: facts.Redis) -> list[Finding]:
         found.append(far("redis", f"{what} : un redémarrage oublie", seen.url, f"{cli} CONFIG SET appendonly yes"))
     elif not seen.written:
         found.append(wrong("redis", "Redis n'arrive plus à écrire sur disque", seen.url, f"{cli} INFO persistence"))
-    if seen.policy != "noeviction":
-        what = f"quand la mémoire manque, Redis jette des appels ({seen.policy})"
-        found.append(wrong("redis", what, seen.url, f"{cli} CONFIG SET maxmemory-policy noeviction"))
+    found += _evicting("redis", seen)
     if seen.limit and seen.used > FULL * seen.limit:
         what = f"mémoire pleine à {100 * seen.used // seen.limit} %"
         found.append(worth("redis", what, seen.url, f"{cli} CONFIG SET maxmemory {2 * seen.limit}"))
@@ -140,6 +138,29 @@ def redis(seen: facts.Redis) -> list[Finding]:
         what = f"une réponse prend {seen.latency_ms:.0f} ms"
         found.append(worth("redis", what, seen.url, f"{cli} --latency ; la machine est-elle surchargée ?"))
     return found or [well("redis", f"garde tout, ne jette rien, répond en {decimal(seen.latency_ms)} ms", seen.url)]
+
+
+def emergency(seen: facts.Redis | None) -> list[Finding]:
+    """There is one for the time when the shared Redis is away, and it throws nothing away. It need keep nothing."""
+    start = "systemctl enable --now standardiste-emergency"
+    if seen is None:
+        what = "il n'y en a pas : quand Redis manque, les appelants vont tous à l'accueil"
+        cure = f"{start} ; IVR_EMERGENCY_REDIS_URL=unix:///run/standardiste/emergency.sock"
+        return [worth("emergency", what, "", cure)]
+    if seen.problem:
+        return [wrong("emergency", f"il ne répond pas ({seen.problem})", seen.url, start)]
+    return _evicting("emergency", seen) or [well("emergency", "prêt, ne jette rien", seen.url)]
+
+
+def _evicting(section: str, seen: facts.Redis) -> list[Finding]:
+    if seen.policy == "noeviction":
+        return []
+    what = f"quand la mémoire manque, Redis jette des appels ({seen.policy})"
+    return [wrong(section, what, seen.url, f"{_cli(seen.url)} CONFIG SET maxmemory-policy noeviction")]
+
+
+def _cli(url: str) -> str:
+    return f"redis-cli -s {url.removeprefix('unix://')}" if url.startswith("unix:") else f"redis-cli -u {url}"
 
 
 def ledger(seen: facts.Ledger) -> list[Finding]:

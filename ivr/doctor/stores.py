@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import statistics
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import RedisError
-from yarl import URL
 
 from ivr.doctor import facts
 from ivr.ledger.errors import LedgerError
 from ivr.ledger.migrate import version_of
 from ivr.ledger.schema import HEAD
 from ivr.ledger.store import Ledger
-from ivr.queueing.connect import connect
+from ivr.queueing.connect import RedisAddressError, connect
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 
 PATIENCE_S: Final = 3.0
 ASKED: Final = 21
+_PASSWORD: Final = re.compile(r"(://[^:/@]*:)[^/]*@")
 
 
 def without_password(url: str) -> str:
     """The same address, to be shown."""
-    try:
-        shown = URL(url)
-        return str(shown.with_password("…")) if shown.password else url
-    except ValueError:
-        return url.partition("://")[0] + "://…"
+    return _PASSWORD.sub(r"\1…@", url)
 
 
-async def redis(settings: Settings) -> facts.Redis:
-    """What Redis keeps, throws away, and how soon it answers."""
-    url = without_password(settings.redis_url)
-    client = connect(settings.redis_url, timeout_s=PATIENCE_S)
+async def redis(url: str) -> facts.Redis:
+    """What a Redis keeps, throws away, and how soon it answers."""
+    shown = without_password(url)
     try:
-        return await _redis(client, url)
+        client = connect(url, timeout_s=PATIENCE_S)
+    except (RedisAddressError, ValueError) as error:
+        return facts.Redis(shown, problem=str(error))
+    try:
+        return await _redis(client, shown)
     except (RedisError, OSError, ValueError) as error:
-        return facts.Redis(url, problem=str(error) or type(error).__name__)
+        return facts.Redis(shown, problem=str(error) or type(error).__name__)
     finally:
         with contextlib.suppress(RedisError, OSError):
             await client.aclose()

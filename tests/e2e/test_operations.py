@@ -121,7 +121,7 @@ async def doctor(house: House, *args: str) -> tuple[int, list[dict[str, Any]]]:
     status = await command.ends()
     report = json.loads(command.said)
     assert report["ok"] == (status == 0)
-    assert {"plan", "versions", "ari", "modules", "rtp", "redis", "ledger", "secrets", "prompts"} <= {
+    assert {"plan", "versions", "ari", "modules", "rtp", "redis", "emergency", "ledger", "secrets", "prompts"} <= {
         finding["section"] for finding in report["findings"]
     }
     return status, [
