@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ from ivr.ari import AriClient, Connected
 from ivr.ledger.journal import Journal
 from ivr.ledger.projector import Projector
 from ivr.ledger.store import Ledger
+from ivr.notify import Notifier
 from ivr.plan import load_or_raise
 from ivr.provision.secrets import Secrets
 from ivr.queueing.connect import connect
@@ -23,6 +25,7 @@ from ivr.queueing.listener import OfferListener
 from ivr.queueing.model import NodeId
 from ivr.queueing.queue import Queue
 from ivr.queueing.routing import routing_of
+from ivr.telephony.drain import Drain
 from ivr.telephony.messages import FallbackMessages
 from ivr.telephony.metrics import Metrics
 from ivr.telephony.projection import Projection
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 
 GC_ALLOCATIONS: Final = 20_000
 """New objects between two collections: some calls' worth, instead of one step's."""
+STOP_WITHIN_S: Final = 2.0
+"""After SIGTERM. Whatever still holds us then (a Redis that does not answer) is left: so does a crash, and it is
+survived."""
 
 _log = log.get("app")
 
@@ -51,10 +57,8 @@ async def _serve(settings: Settings) -> None:
     # What is loaded by now stays: not looked through again at each collection.
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 20, 50)
-    running = asyncio.current_task()
-    assert running is not None  # noqa: S101 - uvloop.run runs it as a task
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    notifier = Notifier()
+    stop = _Stop(notifier)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     plan, _ = load_or_raise(settings.plan)
     secrets = Secrets.load_or_create(settings.secrets_file)
@@ -103,6 +107,7 @@ async def _serve(settings: Settings) -> None:
             }
             if emergency is not None:
                 aside["emergency projector"] = Projection(emergency, queue, projector, alone=True).run
+            drain = Drain(ari)
             worker = Worker(
                 ari=ari,
                 queue=queue,
@@ -119,11 +124,17 @@ async def _serve(settings: Settings) -> None:
                 aside=aside,
             )
 
-            def ready() -> dict[str, bool]:
-                return {"asterisk": worker.connected, "plan": True}
+            async def ready() -> dict[str, bool]:
+                return {"asterisk": worker.connected, "plan": True, "open": not (stop.asked or await drain.look())}
 
-            async with serve_health(settings.http_bind, metrics.registry, ready):
+            def state() -> tuple[bool, str]:
+                if not worker.connected:
+                    return False, f"node {settings.node}: standing by, or without Asterisk or Redis"
+                return True, f"node {settings.node}: {len(worker.calls)} calls held"
+
+            async with serve_health(settings.http_bind, metrics.registry, ready), asyncio.TaskGroup() as group:
                 _log.info("serving", site=plan.site, plan=plan.version, node=settings.node)
+                group.create_task(notifier.run(state))
                 await worker.run()
     except asyncio.CancelledError:
         _log.info("stopped; calls in progress are kept by Asterisk")
@@ -131,3 +142,28 @@ async def _serve(settings: Settings) -> None:
         await connection.aclose()
         if emergency is not None:
             await emergency.aclose()
+
+
+class _Stop:
+    """SIGTERM and SIGINT end the task that made this, at the latest by leaving everything as it is."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self.asked = False
+        self._notifier = notifier
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._now)
+
+    def _now(self) -> None:
+        if self.asked or self._task is None:
+            return
+        self.asked = True
+        self._notifier.tell("STOPPING=1", "STATUS=stopping; Asterisk keeps the calls")
+        self._loop.call_later(STOP_WITHIN_S, _leave)
+        self._task.cancel()
+
+
+def _leave() -> None:
+    _log.error("the end takes too long; leaving everything as it is", seconds=STOP_WITHIN_S)
+    os._exit(1)

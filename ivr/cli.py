@@ -11,10 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ivr.commands.drain import drain
 from ivr.commands.explain import explain
 from ivr.commands.files import files_app
 from ivr.commands.privacy import privacy_app
 from ivr.commands.secrets import secrets_app
+from ivr.doctor.command import doctor
 from ivr.errors import IvrError
 from ivr.plan.faults import Fault
 from ivr.settings import Settings
@@ -41,6 +43,8 @@ app.add_typer(files_app, name="files")
 app.add_typer(privacy_app, name="privacy")
 app.add_typer(secrets_app, name="secrets")
 app.command("explain")(explain)
+app.command("drain")(drain)
+app.command("doctor")(doctor)
 
 AgentName = Annotated[str, typer.Argument(help="Identifiant ou nom d'un agent.")]
 PlanFolder = Annotated[Path | None, typer.Argument(help="Folder of the call plan; default: IVR_PLAN.")]

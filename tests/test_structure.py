@@ -26,6 +26,7 @@ ALLOWED = {
     "sim": {"core", "queueing"},
     "web": {"log"},
     "commands": {"core", "plan", "provision", "queueing", "ledger", "telephony", "settings"},
+    "doctor": {"core", "ari", "plan", "provision", "prompts", "queueing", "ledger", "settings"},
     "desk": {"core", "plan", "queueing", "settings"},
 }
 NARROW = {"ledger": {"queueing.stream"}}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ivr.ari import models as m
-from ivr.ari.resource import Resource, nothing, to_live, to_playback
+from ivr.ari.resource import Resource, nothing, to_live, to_playback, to_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _channel = msgspec.json.Decoder(m.Channel).decode
 _channels = msgspec.json.Decoder(tuple[m.Channel, ...]).decode
-_variable = msgspec.json.Decoder(m.Variable).decode
 
 
 class Channels(Resource):
@@ -193,7 +192,7 @@ class Channels(Resource):
 
     def getChannelVar(self, *, channelId: str, variable: str, **how: Unpack[How]) -> Reply[m.Variable]:
         """A variable's or function's value; NotFound when it has none."""
-        return self._ask("getChannelVar", _variable, how, channelId=channelId, variable=variable)
+        return self._ask("getChannelVar", to_variable, how, channelId=channelId, variable=variable)
 
     def setChannelVar(self, *, channelId: str, variable: str, value: str, **how: Unpack[How]) -> Reply[None]:
         """A variable is set, or a function written ("TIMEOUT(absolute)")."""

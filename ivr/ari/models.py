@@ -121,8 +121,22 @@ class Application(Model, frozen=True, kw_only=True):
 
 
 class Variable(Model, frozen=True, kw_only=True):
-    """A channel variable's value."""
+    """A variable's value, of a channel or of the whole dialplan."""
 
+    value: str
+
+
+class Module(Model, frozen=True, kw_only=True):
+    """A loaded module; `status` is "Running" or "Not Running"."""
+
+    name: str
+    status: str
+
+
+class ConfigTuple(Model, frozen=True, kw_only=True):
+    """One attribute of an object of the configuration."""
+
+    attribute: str
     value: str
 
 

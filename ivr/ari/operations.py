@@ -129,6 +129,10 @@ OPERATIONS: Final[dict[str, Operation]] = {
         "asterisk",
         Operation("asterisk", "ping", "GET", "/asterisk/ping"),
         Operation("asterisk", "getInfo", "GET", "/asterisk/info", (), ("only",)),
+        Operation("asterisk", "listModules", "GET", "/asterisk/modules"),
         Operation("asterisk", "reloadModule", "PUT", "/asterisk/modules/{moduleName}"),
+        Operation("asterisk", "getObject", "GET", "/asterisk/config/dynamic/{configClass}/{objectType}/{id}"),
+        Operation("asterisk", "getGlobalVar", "GET", "/asterisk/variable", ("variable",)),
+        Operation("asterisk", "setGlobalVar", "POST", "/asterisk/variable", ("variable",), ("value",)),
     ),
 }

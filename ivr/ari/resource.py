@@ -53,3 +53,4 @@ class Resource:
 
 to_playback = msgspec.json.Decoder(m.Playback).decode
 to_live = msgspec.json.Decoder(m.LiveRecording).decode
+to_variable = msgspec.json.Decoder(m.Variable).decode

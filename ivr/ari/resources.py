@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ivr.ari import models as m
-from ivr.ari.resource import Resource, nothing, to_live, to_playback
+from ivr.ari.resource import Resource, nothing, to_live, to_playback, to_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +28,8 @@ _application = msgspec.json.Decoder(m.Application).decode
 _applications = msgspec.json.Decoder(tuple[m.Application, ...]).decode
 _ping = msgspec.json.Decoder(m.AsteriskPing).decode
 _info = msgspec.json.Decoder(m.AsteriskInfo).decode
+_modules = msgspec.json.Decoder(tuple[m.Module, ...]).decode
+_tuples = msgspec.json.Decoder(tuple[m.ConfigTuple, ...]).decode
 
 
 class Bridges(Resource):
@@ -226,6 +228,24 @@ class AsteriskServer(Resource):
     def getInfo(self, *, only: str | Sequence[str] | None = None, **how: Unpack[How]) -> Reply[m.AsteriskInfo]:
         """What runs; `only` is build, system, config or status."""
         return self._ask("getInfo", _info, how, only=only)
+
+    def listModules(self, **how: Unpack[How]) -> Reply[tuple[m.Module, ...]]:
+        """Every module that is loaded, running or not."""
+        return self._ask("listModules", _modules, how)
+
+    def getObject(
+        self, *, configClass: str, objectType: str, id: str, **how: Unpack[How]
+    ) -> Reply[tuple[m.ConfigTuple, ...]]:
+        """One object of the configuration ("res_pjsip", "endpoint", "trunk"); NotFound when there is none."""
+        return self._ask("getObject", _tuples, how, configClass=configClass, objectType=objectType, id=id)
+
+    def getGlobalVar(self, *, variable: str, **how: Unpack[How]) -> Reply[m.Variable]:
+        """A variable of the whole dialplan; empty when it was never set."""
+        return self._ask("getGlobalVar", to_variable, how, variable=variable)
+
+    def setGlobalVar(self, *, variable: str, value: str, **how: Unpack[How]) -> Reply[None]:
+        """The dialplan has it, until Asterisk ends."""
+        return self._ask("setGlobalVar", nothing, how, variable=variable, value=value)
 
     def reloadModule(self, *, moduleName: str, **how: Unpack[How]) -> Reply[None]:
         """The module reads its files again, without touching calls."""

@@ -41,6 +41,7 @@ async def _erase(settings: Settings, number: str) -> Erased:
     from ivr.queueing.queue import Queue  # noqa: PLC0415
     from ivr.queueing.routing import routing_of  # noqa: PLC0415
     from ivr.telephony import erasure  # noqa: PLC0415
+    from ivr.telephony.reach import reached  # noqa: PLC0415
 
     plan = plan_of(settings)
     secrets = Secrets.load_or_create(settings.secrets_file)
@@ -48,7 +49,7 @@ async def _erase(settings: Settings, number: str) -> Erased:
     ledger = Ledger(settings.ledger)
     forget = forgetting(Queue(redis, plan.site, routing_of(plan).lines))
     try:
-        async with erasure.reached(settings.ari_url, secrets.ari_accounts(settings.ari_user)) as ari:
+        async with reached(settings.ari_url, secrets.ari_accounts(settings.ari_user), "erasure") as ari:
             return await erasure.erase(
                 number,
                 plan=plan,

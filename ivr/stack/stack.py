@@ -286,6 +286,7 @@ class Stack:
             "IVR_PROMPTS_DIR": str(self.config.prompts_dir.absolute()),
             "IVR_SPOOL_DIR": str(self.spool),
             "IVR_SIP_BIND": f"{self.sip_host}:{self.sip_port}",
+            "IVR_RTP_PORTS": f"{self.ports.rtp_first}-{self.ports.rtp_last}",
             "IVR_TRUNK_MATCH": self.config.trunk_match,
             "IVR_HTTP_BIND": f"127.0.0.1:{self.ports.spare[0]}",
         }

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ivr.ari import AriClient, AriError, NotFound
+from ivr.ari import AriError, NotFound
 from ivr.core.caller import CallId
 from ivr.errors import IvrError
 from ivr.ledger.errors import JournalUnreadable
@@ -17,8 +15,9 @@ from ivr.telephony.callers import e164, identify
 from ivr.telephony.messages import left_by
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from ivr.ari import AriClient
     from ivr.core.plan import Plan
     from ivr.ledger.journal import Journal
     from ivr.ledger.store import File, Ledger
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     """Has the queue forget a caller's ref."""
 
 
-PATIENCE_S: Final = 3.0
 JOURNAL_PATIENCE_S: Final = 10.0
 """Longer than a worker takes that brings the journal in."""
 
@@ -134,17 +132,3 @@ async def _deleted(ari: AriClient, name: str, node: str) -> bool:
     except AriError:
         return False
     return True
-
-
-@contextlib.asynccontextmanager
-async def reached(url: str, accounts: Sequence[tuple[str, str]]) -> AsyncIterator[AriClient | None]:
-    """A connection to Asterisk under a name of our own, so that no worker loses its; None when there is none soon."""
-    app = f"ivr-erasure-{os.getpid()}"
-    async with AriClient(url, *accounts[0], app, accounts=lambda: accounts, event_filter=()) as ari:
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await ari.wait_connected()
-        except TimeoutError:
-            yield None
-            return
-        yield ari

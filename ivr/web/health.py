@@ -9,14 +9,14 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from prometheus_client import CollectorRegistry
 
 
 @asynccontextmanager
 async def serve_health(
-    bind: str, registry: CollectorRegistry, ready: Callable[[], Mapping[str, bool]]
+    bind: str, registry: CollectorRegistry, ready: Callable[[], Awaitable[Mapping[str, bool]]]
 ) -> AsyncIterator[None]:
     """Serve the three addresses on `bind` ("host:port") while the context lasts.
 
@@ -27,7 +27,7 @@ async def serve_health(
         return web.json_response({"ok": True})
 
     async def readyz(_request: web.Request) -> web.Response:
-        parts = dict(ready())
+        parts = dict(await ready())
         return web.json_response(parts, status=200 if all(parts.values()) else 503)
 
     async def metrics(_request: web.Request) -> web.Response:

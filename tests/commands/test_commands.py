@@ -87,7 +87,7 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
     monkeypatch.setenv("IVR_REDIS_URL", f"unix://{tmp_path}/nowhere.sock")
     monkeypatch.setenv("IVR_ARI_URL", "http://127.0.0.1:9/ari")
     monkeypatch.delenv("IVR_LEDGER_URL", raising=False)
-    monkeypatch.setattr("ivr.telephony.erasure.PATIENCE_S", 0.05)
+    monkeypatch.setattr("ivr.telephony.reach.PATIENCE_S", 0.05)
     return Town(tmp_path)
 
 
@@ -298,3 +298,33 @@ def test_whose_passwords_is_said_clearly(town: Town, args: list[str], why: str) 
     with pytest.raises(IvrError, match=why):
         town.ivr("secrets", "rotate", "agents", *args)
     assert town.secrets.path.read_text() == before
+
+
+# The node
+
+
+@pytest.mark.unit
+def test_a_drain_says_what_it_lacks(town: Town) -> None:
+    with pytest.raises(IvrError, match=r"Asterisk ne répond pas .*ivr doctor"):
+        town.ivr("drain")
+    with pytest.raises(IvrError, match="« bientôt » n'est pas une durée"):
+        town.ivr("drain", "--for", "bientôt")
+    with pytest.raises(IvrError, match="n'est pas une durée"):
+        town.ivr("drain", "--for", "0 s")
+
+
+@pytest.mark.unit
+def test_the_doctor_of_an_empty_folder_names_every_part(town: Town, tmp_path: Path) -> None:
+    result = town.ivr("doctor", "--json", "--prompts", str(tmp_path / "none"))
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert report["ok"] is False
+    levels = {finding["section"]: finding["level"] for finding in report["findings"]}
+    assert {name for name, level in levels.items() if level == "fault"} == {"ari", "redis", "prompts"}
+    assert {"plan", "secrets", "modules", "codecs", "rtp", "versions", "clock", "ledger", "disk"} <= set(levels)
+    assert all(finding["cure"] for finding in report["findings"] if finding["level"] != "ok")
+
+    shown = town.ivr("doctor", "--prompts", str(tmp_path / "none"))
+    assert "✗ Asterisk : personne n'écoute" in shown.stdout
+    assert "→ ivr prompts build" in shown.stdout
+    assert "pannes" in shown.stdout.splitlines()[-1]

@@ -19,9 +19,10 @@ from ivr.ledger.store import File, Ledger, LedgerError
 from ivr.ledger.workdays import due
 from ivr.queueing.errors import QueueUnavailable
 from ivr.telephony.callers import identify
-from ivr.telephony.erasure import Erased, NoNumber, erase, reached
+from ivr.telephony.erasure import Erased, NoNumber, erase
 from ivr.telephony.messages import FallbackMessages, began, left_by
 from ivr.telephony.promises import Promises
+from ivr.telephony.reach import reached
 from tests.ari.fake import FakeAri, Say, refuse
 from tests.plans import small_plan
 
@@ -300,12 +301,12 @@ async def test_what_is_no_number_is_refused(place: Place) -> None:
 async def test_asterisk_is_reached_under_a_name_of_its_own_or_not_at_all(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reached(place.fake.url, [(place.fake.user, place.fake.password)]) as ari:
+    async with reached(place.fake.url, [(place.fake.user, place.fake.password)], "erasure") as ari:
         assert ari is not None
         assert "ivr-a" in place.fake.connected
         assert len(place.fake.connected) == 2
-    monkeypatch.setattr("ivr.telephony.erasure.PATIENCE_S", 0.05)
-    async with reached(place.fake.url, [(place.fake.user, "wrong")]) as ari:
+    monkeypatch.setattr("ivr.telephony.reach.PATIENCE_S", 0.05)
+    async with reached(place.fake.url, [(place.fake.user, "wrong")], "erasure") as ari:
         assert ari is None
 
 
