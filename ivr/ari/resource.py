@@ -19,10 +19,14 @@ T = TypeVar("T")
 
 
 class How(TypedDict, total=False):
-    """How a request travels: requests of one `lane` keep their order; `timeout_ms` instead of the client's."""
+    """How a request travels: requests of one `lane` keep their order; `timeout_ms` instead of the client's.
+
+    `aside`: over an HTTP connection of its own, so that nothing waits for it; it has no order with the others.
+    """
 
     lane: str | None
     timeout_ms: int | None
+    aside: bool
 
 
 class Submit(Protocol):

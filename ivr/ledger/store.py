@@ -44,7 +44,8 @@ _AT_ONCE: Final = 500
 class File:
     """A promise. `owner` is who must keep it (`of_group`, `of_agent`), `recording` a path or empty.
 
-    `kind` is message, callback, unresolved (how the call went is not said) or follow_up.
+    `kind` is message, callback, unresolved (how the call went is not said), follow_up or dropped (the crash of
+    Asterisk cut the call off; opened when it had arrived).
     """
 
     id: str

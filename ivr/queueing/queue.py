@@ -298,6 +298,10 @@ class Queue:
         """Make a talk known again after the state was lost."""
         return await self.run(commands.restore(talk, snapshot, rev))
 
+    async def repair(self, call: m.CallId, kind: str, node: NodeId, nonce: str) -> m.Changed:
+        """Something of a call was mended; a line of its history."""
+        return await self.run(commands.repair(call, kind, node, nonce))
+
     async def presence(self, agent: AgentId, groups: Iterable[GroupId], node: NodeId, *, present: bool) -> m.Changed:
         """A phone came or went at a node."""
         return await self.run(commands.presence(agent, groups, node, present=present))

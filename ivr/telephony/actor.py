@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from ivr import log
@@ -23,7 +24,7 @@ from ivr.telephony.ids import offer_number
 from ivr.telephony.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from ivr.ari import Reply
     from ivr.core.caller import CallId
@@ -66,6 +67,13 @@ class Desk(Protocol):
         """Forget a call that is over, or that was given away."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Chore:
+    """Something to be done in the call's own turn."""
+
+    work: Callable[[], Awaitable[None]]
+
+
 class CallActor:
     """Holds one call until it ends. `put` is the only way in, and never blocks."""
 
@@ -75,7 +83,7 @@ class CallActor:
         self._desk = desk
         self._line = line
         self._recorder = recorder or Recorder.off()
-        self._mailbox: asyncio.Queue[ev.Input] = asyncio.Queue()
+        self._mailbox: asyncio.Queue[ev.Input | _Chore] = asyncio.Queue()
         self._saved: Call | None = None
         self._unknown = isinstance(call.phase, Arriving)
         self._timer: asyncio.TimerHandle | None = None
@@ -95,12 +103,17 @@ class CallActor:
         """Tell the call that something happened."""
         self._mailbox.put_nowait(happened)
 
+    def also(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have something done in the call's turn, after all that it was told so far; never, if it is over by then."""
+        self._mailbox.put_nowait(_Chore(work))
+
     async def run(self) -> None:
         """Live until the call is over. What breaks here breaks this call alone: its caller gets the general desk."""
         self._renew_watchdog()
         try:
             while not self.over:
-                await self._handle(await self._mailbox.get())
+                happened = await self._mailbox.get()
+                await (happened.work() if isinstance(happened, _Chore) else self._handle(happened))
         except Exception as error:  # noqa: BLE001 - the boundary of one call
             _log.error("call broke; the caller goes to the general desk", call=self.id, exc_info=error)
             self._line.hand_back()
@@ -109,6 +122,11 @@ class CallActor:
             self._stop_clocks()
             self._recorder.close()
             self._desk.ended(self)
+
+    @property
+    def playing(self) -> tuple[int, ...]:
+        """Return the serials of what may be heard."""
+        return self._line.playing
 
     @property
     def over(self) -> bool:
@@ -199,6 +217,8 @@ class CallActor:
     async def _handle(self, happened: ev.Input) -> None:
         env = Env(self._desk.now(), self._plan)
         self._recorder.write(happened, env)
+        if isinstance(happened, ev.PromptDone):
+            self._line.played(happened.serial)
         if isinstance(happened, ev.Digit):
             self._trail.append((env.now, "key", f"{happened.key} {getattr(self.call.phase, 'menu', '')}".rstrip()))
         self.call, effects = step(self.call, happened, env)
@@ -257,8 +277,8 @@ class CallActor:
                 )
                 desk.route(joined)
                 self.put(ev.Queued(joined.position or 0, joined.staffed))
-            case fx.LeaveQueue():
-                desk.route(await queue.leave(key, "told", snapshot, trail=self._take_trail()))
+            case fx.LeaveQueue(reason):
+                desk.route(await queue.leave(key, reason, snapshot, trail=self._take_trail()))
             case fx.Accept(token):
                 accepted = await queue.accept(Token(token), snapshot)
                 taken = isinstance(accepted, Accepted)

@@ -351,3 +351,20 @@ async def test_who_ended_and_comes_again_is_a_new_call(queue: Queue) -> None:
     assert (joined.status, joined.position) == ("waiting", 1)
     assert (await queue.end(ONE, "left")).changed
     assert (await queue.join(ONE, A, PAPERS, T0)).status == "ended"
+
+
+async def test_a_repair_is_one_line_of_a_calls_history_however_often_it_is_told(queue: Queue, redis: Redis) -> None:
+    assert (await queue.repair(ONE, "stray_leg", A, "n1")).changed
+    assert not (await queue.repair(ONE, "stray_leg", A, "n1")).changed
+    for n in range(200):
+        await queue.repair(TWO, "stray_leg", A, f"{n:08x}")
+    assert (await queue.repair(ONE, "crash", A, "n2")).changed
+    told = [fields for _, fields in await stream(redis, queue) if fields[b"type"] == b"repair"]
+    assert len(told) == 202
+    assert {name: told[0][name] for name in (b"call", b"kind", b"node")} == {
+        b"call": ONE.encode(),
+        b"kind": b"stray_leg",
+        b"node": A.encode(),
+    }
+    assert len((await queue.dump()).site["repairs"]) <= 1152
+    assert (await queue.dump()).calls == {}

@@ -48,12 +48,19 @@ class Switch:
     recording: dict[str, str] = field(default_factory=dict)
     phones: dict[str, str] = field(default_factory=dict)
     """The agents' phones: "online", "offline"."""
+    began: str = STAMP
+    """When Asterisk started."""
     _sending: asyncio.Queue[tuple[str, dict[str, Any]]] = field(default_factory=asyncio.Queue)
     _post: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         on = self.fake.on
         on("GET", "channels", lambda _: Say(200, [self._channel(line) for line in self.channels.values()]))
+        on(
+            "GET",
+            "asterisk/info",
+            lambda _: Say(200, {"status": {"startup_time": self.began, "last_reload_time": STAMP}}),
+        )
         on("GET", "bridges", lambda _: Say(200, [self._bridge(name) for name in self.bridges]))
         on("GET", "endpoints/PJSIP", lambda _: Say(200, [self._endpoint(name) for name in self.phones]))
         on("POST", "channels/[^/]+/(answer|moh|variable|continue|record)", self._command)
