@@ -142,7 +142,7 @@ def differences(repairs: Repairs, actors: Mapping[CallId, Call], records: Collec
     """
     found = {Difference("channel_without_call", channel.id) for channel in repairs.new}
     found |= {Difference("stray_leg", leg) for leg in repairs.legs}
-    found |= {Difference("stray_bridge", bridge) for bridge in repairs.bridges}
+    strays = set(repairs.bridges)
     for call_id in repairs.close:
         actor = actors.get(call_id)
         if actor is None:
@@ -158,7 +158,8 @@ def differences(repairs: Repairs, actors: Mapping[CallId, Call], records: Collec
             found.add(Difference("actor_without_record", call.id))
         if isinstance(call.phase, Talking) and adoption.facts.leg(call.phase.offer.token) == "none":
             found.add(Difference("talk_without_leg", call.id))
-    return frozenset(found)
+            strays.discard(str(OwnId("br", call.id, offer_number(call.phase.offer.token))))  # which ends with the talk
+    return frozenset(found | {Difference("stray_bridge", bridge) for bridge in strays})
 
 
 def died_with_asterisk(arrival: int, began: int, *, restarted: bool) -> bool:

@@ -15,7 +15,19 @@ from ivr.core.adoption import may_play
 from ivr.core.call import Env, step
 from ivr.core.caller import Caller, CallerRef, CallId
 from ivr.core.plan import AgentId, Plan, TopicId
-from ivr.core.state import Apologising, Call, Ended, InMenu, Parting, Promising, Talking, Waiting, decode, durable, encode
+from ivr.core.state import (
+    Apologising,
+    Call,
+    Ended,
+    InMenu,
+    Parting,
+    Promising,
+    Talking,
+    Waiting,
+    decode,
+    durable,
+    encode,
+)
 from tests.plans import small_plan
 
 pytestmark = pytest.mark.unit
@@ -23,6 +35,7 @@ pytestmark = pytest.mark.unit
 PLAN = small_plan()
 MANY = replace(PLAN, topics={id_: replace(topic, strategy="ring-many") for id_, topic in PLAN.topics.items()})
 NOW = 1_700_000_000_000
+UP: tuple[str, ev.LegState] = ("e:1", "up")
 
 
 def caller(klass: str = "normal") -> Caller:
@@ -367,9 +380,8 @@ def test_the_snapshot_of_a_wait_tells_nearly_what_plays() -> None:
 
 def test_a_talk_that_never_began_silences_the_wait_before_it_begins() -> None:
     talk = talking()
-    up = (("e:1", "up"),)
-    assert kinds(talk.tell(ev.Adopted(up, None, playing=(3,)))) == ["StopPlay", "Bridge", "StartTimer"]
-    assert kinds(talk.tell(ev.Adopted(up, "e:1", playing=(3,)))) == ["StartTimer"]
+    assert kinds(talk.tell(ev.Adopted((UP,), None, playing=(3,)))) == ["StopPlay", "Bridge", "StartTimer"]
+    assert kinds(talk.tell(ev.Adopted((UP,), "e:1", playing=(3,)))) == ["StartTimer"]
 
 
 # Asterisk crashes

@@ -14,7 +14,7 @@ from ivr.core.plan import AgentId, TopicId
 from ivr.core.state import Call, Offer, Parting, Phase, Promising, Talking, Waiting, encode
 from ivr.queueing.model import CallRecord, NodeId, Token
 from ivr.telephony.ids import parse
-from ivr.telephony.resync import Difference, Held, Kind, compare, differences, died_with_asterisk, revive
+from ivr.telephony.resync import Difference, Held, Kind, compare, died_with_asterisk, differences, revive
 
 if TYPE_CHECKING:
     from ivr.queueing.model import CallState
@@ -89,7 +89,9 @@ def test_legs_and_bridges_that_belong_to_nothing_are_ended() -> None:
     assert not repairs.new
 
 
-def found(channels: list[Channel], bridges: list[Bridge], *held: Call, actors: str = "", records: str = "") -> set[Kind]:
+def found(
+    channels: list[Channel], bridges: list[Bridge], *held: Call, actors: str = "", records: str = ""
+) -> set[Kind]:
     """The kinds of difference; `actors` and `records` name calls by the last part of their id."""
     repairs = compare(channels, bridges, {each.id: Held(each) for each in held}, APP)
     mine = {each.id: each for each in held if each.id.rpartition(".")[2] in actors.split()}
