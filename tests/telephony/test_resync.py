@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
@@ -12,6 +13,7 @@ from ivr.core.caller import Caller, CallerRef, CallId
 from ivr.core.inputs import Adopted
 from ivr.core.plan import AgentId, TopicId
 from ivr.core.state import Call, Offer, Parting, Phase, Promising, Talking, Waiting, encode
+from ivr.ledger.names import REPAIRS
 from ivr.queueing.model import CallRecord, NodeId, Token
 from ivr.telephony.ids import parse
 from ivr.telephony.resync import Difference, Held, Kind, compare, died_with_asterisk, differences, revive
@@ -117,6 +119,12 @@ def test_what_differs_is_told_by_its_kind() -> None:
     assert found(here, [], waiting, actors="1") == {"actor_without_record"}
     assert found(here, [], talk, actors="1", records="1") == {"talk_without_leg"}
     assert found([channel("leg.a-1.9.1")], [bridge("br.a-1.9.1")]) == {"stray_leg", "stray_bridge"}
+
+
+def test_every_kind_is_documented_and_has_its_sentence() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "repairs.md").read_text(encoding="utf-8")
+    assert set(REPAIRS) == set(get_args(Kind))
+    assert all(f"| `{kind}` |" in documented for kind in get_args(Kind))
 
 
 def test_who_was_cut_off_and_is_being_promised_an_answer_is_left_to_it() -> None:
