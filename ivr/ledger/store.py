@@ -6,6 +6,7 @@ caller ref, apart from everything else, so that erasing the row erases the numbe
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from dataclasses import dataclass, fields
@@ -63,6 +64,16 @@ class File:
     note: str = ""
 
 
+@dataclass(slots=True, eq=False)
+class _Promise:
+    """A promise on its way into the ledger."""
+
+    file: File
+    number: str | None
+    done: bool = False
+    error: LedgerError | None = None
+
+
 def of_group(group: GroupId) -> str:
     """The owner that a group is."""
     return f"group:{group}"
@@ -78,6 +89,8 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         address = _address(url)
+        self._promises: list[_Promise] = []
+        self._promising = asyncio.Lock()
         self._faults: tuple[type[Exception], ...] = (SQLAlchemyError, OSError)
         patience: dict[str, float] = {}
         if address.get_backend_name() == "postgresql":
@@ -129,12 +142,43 @@ class Ledger:
         return (postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert)(table)
 
     async def promise(self, file: File, number: str | None) -> None:
-        """Commit a promise; the same id again changes nothing. Raises LedgerError."""
-        async with self.writing(f"the ledger did not keep the promise of call {file.call or file.id}") as connection:
-            await connection.execute(self.insert(FILES).values(row(file)).on_conflict_do_nothing())
-            if number is not None:
-                known = {"caller_ref": file.caller_ref, "number": number}
-                await connection.execute(self.insert(NUMBERS).values(known).on_conflict_do_nothing())
+        """Commit a promise; the same id again changes nothing. Raises LedgerError.
+
+        Promises that come while one is being committed are committed together after it: a disk takes some hundred
+        commits a second, and a crash of Asterisk brings as many promises at once.
+        """
+        mine = _Promise(file, number)
+        self._promises.append(mine)
+        try:
+            async with self._promising:
+                if not mine.done:
+                    await self._commit(tuple(each for each in self._promises if not each.done))
+        finally:
+            self._promises.remove(mine)
+        if mine.error is not None:
+            raise LedgerError(str(mine.error)) from mine.error
+
+    async def _commit(self, promises: tuple[_Promise, ...]) -> None:
+        """Keep all of them in one transaction, or none."""
+        first = promises[0].file
+        others = f" and {len(promises) - 1} more" if len(promises) > 1 else ""
+        error = None
+        try:
+            sorry = f"the ledger did not keep the promise of call {first.call or first.id}{others}"
+            async with self.writing(sorry) as connection:
+                rows = [row(promise.file) for promise in promises]
+                await connection.execute(self.insert(FILES).on_conflict_do_nothing(), rows)
+                numbers = [
+                    {"caller_ref": promise.file.caller_ref, "number": promise.number}
+                    for promise in promises
+                    if promise.number is not None
+                ]
+                if numbers:
+                    await connection.execute(self.insert(NUMBERS).on_conflict_do_nothing(), numbers)
+        except LedgerError as refused:
+            error = refused
+        for promise in promises:
+            promise.done, promise.error = True, error
 
     async def files(self, *, still_open: bool = False, owner: str = "") -> list[File]:
         """Every file, or those still open, or an owner's; the earliest due first."""
