@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from ivr import log
 from ivr.core import effects as fx
@@ -30,41 +30,14 @@ if TYPE_CHECKING:
     from ivr.core.caller import CallId
     from ivr.core.plan import Plan
     from ivr.core.state import Offer
-    from ivr.queueing.model import Moves, NodeId
     from ivr.queueing.queue import Queue
+    from ivr.telephony.desk import Desk
     from ivr.telephony.line import Line
 
 WATCHDOG_S: Final = 60
 WATCHDOG_RENEWAL_S: Final = 20.0
 
 _log = log.get("call")
-
-
-class Desk(Protocol):
-    """What an actor needs of the worker that holds it."""
-
-    @property
-    def queue(self) -> Queue:
-        """Return the site's queue."""
-
-    def now(self) -> int:
-        """Return the site's time, Unix ms."""
-
-    @property
-    def node(self) -> NodeId:
-        """Return the node whose calls these are."""
-
-    def route(self, reply: Moves) -> None:
-        """Bring every offer of a queue reply to the call that it is for."""
-
-    async def promise(self, call: Call, effect: fx.Promise) -> None:
-        """Commit a promise; raises LedgerError."""
-
-    def owe(self, call: CallId, outcome: str) -> None:
-        """Note an end that the queue could not be told: it must still hear of it."""
-
-    def ended(self, actor: CallActor) -> None:
-        """Forget a call that is over, or that was given away."""
 
 
 @dataclass(frozen=True, slots=True)
