@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.ari.fake import BRIDGE, FakeAri, Say, refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.ari.fake import Asked
 
 APP = "ivr-a"
@@ -35,13 +37,14 @@ class Switch:
     """The state of the telephone exchange. Its rules are FakeAri's oldest: a test's own come first.
 
     `quick`: every prompt ends at once. `twice`: every event is sent twice, but for keys, which are two then.
-    `mute`: no event leaves, while things happen.
+    `mute`: no event leaves, while things happen. `loses`: events of which it is true do not leave.
     """
 
     fake: FakeAri
     quick: bool = True
     twice: bool = False
     mute: bool = False
+    loses: Callable[[str], bool] | None = None
     channels: dict[str, Line] = field(default_factory=dict)
     bridges: dict[str, set[str]] = field(default_factory=dict)
     playing: dict[str, str] = field(default_factory=dict)
@@ -202,7 +205,7 @@ class Switch:
         return {"technology": "PJSIP", "resource": name, "state": self.phones[name], "channel_ids": own}
 
     def _put(self, event_type: str, **fields: Any) -> None:
-        if not self.mute:
+        if not self.mute and not (self.loses and self.loses(event_type)):
             self._sending.put_nowait((event_type, fields))
 
     async def _send_all(self) -> None:
