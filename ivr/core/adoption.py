@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PLAYS_IN_MENU: Final = 24
 """Serials given out since a snapshot: those of a menu that was repeated some times."""
-PLAYS_IN_WAIT: Final = 3
+PLAYS_IN_WAIT: Final = 2
 """Serials given out between the snapshot of a wait that begins and the queue's answer to it, and some to spare."""
 
 

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+AT_ONCE: Final = 32
+"""Commands on their way at a time. Each has a connection to itself, and Redis runs one at a time: hundreds at once, as
+when a crowd is adopted, would only be hundreds of connections to be opened, and late for that."""
+
 AWAY = (
     of_redis.ConnectionError,
     of_redis.TimeoutError,
@@ -83,6 +87,7 @@ class Queue:
         self.clock = clock or SiteClock()
         self.home: Home = "shared"
         self.on_loss: Callable[[Home, m.Epoch | None, QueueError], Awaitable[bool]] | None = None
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._open = asyncio.Event()
         self._open.set()
         self._on_their_way = 0
@@ -179,7 +184,8 @@ class Queue:
         failures, began = 0, time.monotonic()
         while True:
             try:
-                return await self._send(command)
+                async with self._turns:
+                    return await self._send(command)
             except LinesMoved as moved:
                 self._wire = Wire(self._wire.keys.widened(moved.lines), self._wire.node)
             except AWAY as error:

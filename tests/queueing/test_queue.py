@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from redis.asyncio import Redis
 
 from ivr.core.plan import AgentId, TopicId
 from ivr.queueing.errors import QueueFault
@@ -18,7 +20,9 @@ from ivr.queueing.model import (
     TopicRouting,
     WorkerId,
 )
+from ivr.queueing.queue import AT_ONCE
 from ivr.queueing.replies import text
+from ivr.queueing.retry import Retry
 from tests.queueing.hall import (
     ANN,
     BOB,
@@ -41,8 +45,7 @@ from tests.queueing.hall import (
 )
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
+    from ivr.core.plan import SiteId
     from ivr.queueing.queue import Queue
 
 pytestmark = pytest.mark.redis
@@ -368,3 +371,13 @@ async def test_a_repair_is_one_line_of_a_calls_history_however_often_it_is_told(
     }
     assert len((await queue.dump()).site["repairs"]) <= 1152
     assert (await queue.dump()).calls == {}
+
+
+async def test_hundreds_of_commands_at_once_need_no_hundreds_of_connections(
+    queue: Queue, redis_url: str, site: SiteId, clock: Hand
+) -> None:
+    async with Redis.from_url(redis_url, max_connections=AT_ONCE) as few:
+        crowd = queue_on(few, site, clock, retry=Retry(attempts=1))
+        crowd.epoch = queue.epoch
+        await asyncio.gather(*(crowd.save(CallId(f"a-1.{n}"), A, "menu", T0) for n in range(300)))
+    assert len(await queue.calls_of(A)) == 300
