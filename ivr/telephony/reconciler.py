@@ -112,7 +112,7 @@ class Reconciler:
         settled = [self._adopt(adoption) for adoption in repairs.adopt]
         for channel in repairs.new:
             mended.append("channel_without_call")
-            await self._arrives(channel, now)
+            self._arrives(channel, now)
         self._began = began
         self._count(mended, "connect")
         if calls or mended:
@@ -170,11 +170,15 @@ class Reconciler:
     async def look(self) -> None:
         """Compare once, and mend what the look before showed too. Raises AriError, QueueError."""
         ari, connection = self._ari, self._ari.stats.connections
+
+        def ours() -> bool:
+            return ari.connected and ari.stats.connections == connection
+
         ping = ari.asterisk.ping(aside=True)
         channels, bridges = await ari.channels.list(aside=True), await ari.bridges.list(aside=True)
         now = instant_ms((await ping).timestamp)
         records = {record.call: record for record in await self._queue.calls_of(self._node)}
-        if not ari.connected or ari.stats.connections != connection:
+        if not ours():
             return  # what was seen belongs to another connection
         actors = {actor.id: actor.call for actor in self._calls if not actor.over}
         held = self._held(record for record in records.values() if not self._calls.owes(record.call))
@@ -185,18 +189,21 @@ class Reconciler:
         sure, self._seen = found & self._seen, found - self._seen
         if not sure:
             return
+        mended: list[Kind] = []
         for difference in sure:
-            await self._mend(difference, repairs, now)
-        self._count([difference.kind for difference in sure], "look")
-        counts = Counter[str](difference.kind for difference in sure)
-        _log.warning("mended what differed", **counts)
+            if ours():  # and the node with it
+                await self._mend(difference, repairs, now)
+                mended.append(difference.kind)
+        self._count(mended, "look")
+        if mended:
+            _log.warning("mended what differed", **Counter[str](mended))
 
     async def _mend(self, difference: Difference, repairs: Repairs, now: int) -> None:
         kind, call_id = difference.kind, CallId(difference.id)
         actor = self._calls.get(call_id)
         match kind:
             case "channel_without_call":
-                await self._arrives(next(channel for channel in repairs.new if channel.id == call_id), now)
+                self._arrives(next(channel for channel in repairs.new if channel.id == call_id), now)
             case "stray_leg":
                 await self._end_leg(difference.id)
             case "stray_bridge":
@@ -206,8 +213,8 @@ class Reconciler:
                 if adoption is None:
                     await self._close(call_id, kind)
                 elif actor is None:
-                    await self._note(kind, call_id)
                     self._adopt(adoption)
+                    self._tell(self._calls.get(call_id), kind)
             case "call_without_channel":
                 await self._close(call_id, kind)
             case "actor_without_record" if actor is not None:
@@ -265,14 +272,14 @@ class Reconciler:
             await self._note(kind, call_id)
             self._calls.route(await self._queue.end(call_id, "left"))
 
-    async def _arrives(self, channel: Channel, now: int) -> None:
+    def _arrives(self, channel: Channel, now: int) -> None:
         """Take a channel that nobody has; of an agent's code nothing is known any more."""
         args = channel.dialplan.app_data.split(",")[1:]
         if args[:1] == [CODE]:
             self._codes.found(channel.id)
         else:
-            await self._note("channel_without_call", CallId(channel.id))
             self._router.arrived(channel.id, args, now - instant_ms(channel.creationtime))
+            self._tell(self._calls.get(channel.id), "channel_without_call")
 
     async def _end_leg(self, leg: str) -> None:
         self._ari.channels.hangup(channelId=leg)
@@ -284,8 +291,10 @@ class Reconciler:
 
     # -- what is told of it ------------------------------------------------
 
-    def _tell(self, actor: CallActor, kind: Kind, *happened: ev.Input) -> None:
-        """Put the repair into the call's history, then tell the call what happened."""
+    def _tell(self, actor: CallActor | None, kind: Kind, *happened: ev.Input) -> None:
+        """Put the repair into the call's history, in the call's own turn; then tell the call what happened."""
+        if actor is None:
+            return
         actor.also(partial(self._note, kind, actor.id))
         for each in happened:
             actor.put(each)
