@@ -174,8 +174,10 @@ class Queue:
         try:
             if self._on_their_way:
                 self._idle.clear()
+                # Not wait_for: where the wait ends as we are cancelled, Python 3.11's forgets that we were.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._idle.wait(), patience_s)
+                    async with asyncio.timeout(patience_s):
+                        await self._idle.wait()
             yield
         finally:
             self._open.set()

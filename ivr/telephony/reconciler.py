@@ -25,10 +25,10 @@ from ivr.telephony.ids import offer_number, parse
 from ivr.telephony.resync import Held, compare, died_with_asterisk, differences, revive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ivr.ari import AriClient
-    from ivr.ari.models import Channel
+    from ivr.ari.models import Bridge, Channel
     from ivr.queueing.model import CallRecord, NodeId
     from ivr.queueing.queue import Queue
     from ivr.telephony.actor import CallActor
@@ -92,13 +92,13 @@ class Reconciler:
         restarted = self._began not in (None, began)
         held = self._held(await self._queue.calls_of(self._node))
         await self._end_unreadable(held)
-        calls = {call: known for call, known in held.items() if known is not None}
-        repairs = compare(channels, bridges, calls, self._app)
+        repairs = self._compare(channels, bridges, held)
         mended: list[Kind] = []
         for call_id in repairs.close:
-            if died_with_asterisk(calls[call_id].call.arrival, began, restarted=restarted):
+            known = held[call_id]
+            if known is not None and died_with_asterisk(known.call.arrival, began, restarted=restarted):
                 mended.append("crash")
-                actor = self._calls.get(call_id) or self._calls.begin(calls[call_id].call)
+                actor = self._calls.get(call_id) or self._calls.begin(known.call)
                 self._tell(actor, "crash", ev.Dropped())
             else:
                 mended.append("call_without_channel")
@@ -115,7 +115,7 @@ class Reconciler:
             self._arrives(channel, now)
         self._began = began
         self._count(mended, "connect")
-        if calls or mended:
+        if repairs.adopt or mended:
             self._tasks.start(self._say_adopted(repairs, mended, settled, started))
 
     async def _end_unreadable(self, held: Mapping[CallId, Held | None]) -> None:
@@ -182,9 +182,7 @@ class Reconciler:
             return  # what was seen belongs to another connection
         actors = {actor.id: actor.call for actor in self._calls if not actor.over}
         held = self._held(record for record in records.values() if not self._calls.owes(record.call))
-        calls = {call: known for call, known in held.items() if known is not None}
-        repairs = compare(channels, bridges, calls, self._app)
-        repairs.new[:] = [channel for channel in repairs.new if not self._codes.holds(channel.id)]
+        repairs = self._compare(channels, bridges, held)
         found = differences(repairs, actors, records)
         sure, self._seen = found & self._seen, found - self._seen
         if not sure:
@@ -248,6 +246,15 @@ class Reconciler:
                 _log.error("a call's snapshot cannot be read", call=record.call, reason=str(error))
         held.update((actor.id, Held(actor.call, actor.playing)) for actor in self._calls if not actor.over)
         return held
+
+    def _compare(
+        self, channels: Sequence[Channel], bridges: Sequence[Bridge], held: Mapping[CallId, Held | None]
+    ) -> Repairs:
+        """Return the repairs; an agent's code that is being dialled needs none."""
+        calls = {call: known for call, known in held.items() if known is not None}
+        repairs = compare(channels, bridges, calls, self._app)
+        repairs.new[:] = [channel for channel in repairs.new if not self._codes.holds(channel.id)]
+        return repairs
 
     def _adopt(self, adoption: Adoption) -> asyncio.Future[float]:
         """Let an actor take the call where it is; the future is the instant at which it had."""
