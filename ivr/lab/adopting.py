@@ -33,6 +33,8 @@ def rtp_ports(callers: int, agents: int) -> int:
 async def adoption(house: Crowd, callers: int) -> dict[str, Any]:
     """Return what became of so many waiting callers whose worker was killed; `house` has a crowd, registered by this.
 
+    Let its agents talk for 2 s or more: a shorter talk is none, and its caller is offered again.
+
     `adopted` are in Redis afterwards, each where it waited and as old as it was; `adopt_s` is from the new worker's
     connection to the last call adopted, by its own measure; `back_s` from the kill to that; `lost` were not answered.
     """

@@ -18,7 +18,7 @@ AGENTS = 10
 @pytest.mark.timeout(120)
 async def test_the_next_worker_adopts_a_waiting_crowd(spoken_prompts: Path, tmp_path: Path) -> None:
     ports = rtp_ports(CALLERS, AGENTS)
-    async with Crowd(PLAN, spoken_prompts, tmp_path, agents=AGENTS, talk_ms=1_000, rtp_ports=ports) as house:
+    async with Crowd(PLAN, spoken_prompts, tmp_path, agents=AGENTS, talk_ms=2_000, rtp_ports=ports) as house:
         found = await adoption(house, CALLERS)
     assert (found["callers"], found["adopted"], found["lost"], found["doubled"]) == (CALLERS, CALLERS, 0, 0)
     assert found["adopt_s"] < 2
