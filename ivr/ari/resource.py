@@ -19,14 +19,10 @@ T = TypeVar("T")
 
 
 class How(TypedDict, total=False):
-    """How a request travels: requests of one `lane` keep their order; `timeout_ms` instead of the client's.
-
-    `aside`: over an HTTP connection of its own, so that nothing waits for it; it has no order with the others.
-    """
+    """How a request travels: requests of one `lane` keep their order; `timeout_ms` instead of the client's."""
 
     lane: str | None
     timeout_ms: int | None
-    aside: bool
 
 
 class Submit(Protocol):

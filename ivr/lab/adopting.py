@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ivr.lab.sipp import Report
 
 FILL_RATE: Final = 5.0
-"""Callers a second: who waits costs Asterisk and SIPp a stream of music each, and who comes meanwhile needs an answer."""
+"""Callers a second: who waits has a stream of music from Asterisk, which leaves little for who comes meanwhile."""
 PATIENCE_MS: Final = 280_000
 STAFF_MS: Final = 290_000
 """A pause that is shorter than five minutes still counts as staff: callers wait."""

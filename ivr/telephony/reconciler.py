@@ -174,8 +174,8 @@ class Reconciler:
         def ours() -> bool:
             return ari.connected and ari.stats.connections == connection
 
-        ping = ari.asterisk.ping(aside=True)
-        channels, bridges = await ari.channels.list(aside=True), await ari.bridges.list(aside=True)
+        ping = ari.asterisk.ping()
+        channels, bridges = await ari.channels.list(), await ari.bridges.list()
         now = instant_ms((await ping).timestamp)
         records = {record.call: record for record in await self._queue.calls_of(self._node)}
         if not ours():
