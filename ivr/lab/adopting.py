@@ -71,7 +71,6 @@ async def adoption(house: Crowd, callers: int) -> dict[str, Any]:
         "lost": callers - talks.talks,
         "doubled": talks.doubled,
         "callers_failed": report.failed,
-        "complaints": house.complaints()[:5],
     }
 
 

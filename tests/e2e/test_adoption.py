@@ -21,5 +21,5 @@ async def test_the_next_worker_adopts_a_waiting_crowd(spoken_prompts: Path, tmp_
     async with Crowd(PLAN, spoken_prompts, tmp_path, agents=AGENTS, talk_ms=2_000, rtp_ports=ports) as house:
         found = await adoption(house, CALLERS)
     assert (found["callers"], found["adopted"], found["lost"], found["doubled"]) == (CALLERS, CALLERS, 0, 0)
-    assert found["adopt_s"] < 2
-    assert found["complaints"] == []
+    assert 0 < found["adopt_s"] < 2
+    assert found["callers_failed"] == 0
