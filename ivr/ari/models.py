@@ -155,10 +155,17 @@ class SystemInfo(Model, frozen=True, kw_only=True):
     entity_id: str
 
 
+class StatusInfo(Model, frozen=True, kw_only=True):
+    """Since when Asterisk runs; a stamp as `instant_ms` reads it."""
+
+    startup_time: str
+
+
 class AsteriskInfo(Model, frozen=True, kw_only=True):
     """The parts of Asterisk's description of itself that were asked for."""
 
     system: SystemInfo | None = None
+    status: StatusInfo | None = None
 
 
 def instant_ms(stamp: str) -> int:

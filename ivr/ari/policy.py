@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """The pause before the n-th attempt in a row: first * factor^(n-1), capped, then spread by ± jitter."""
+    """The pause before the n-th attempt in a row: first * factor^(n-1), capped, then spread by ± jitter.
+
+    The cap is short: whoever waits in an Asterisk that is back hears nothing of us until we are.
+    """
 
     first_ms: int = 100
     factor: float = 2.0
-    max_ms: int = 5_000
+    max_ms: int = 2_000
     jitter: float = 0.2
 
     def delay_ms(self, attempt: int, rng: Random) -> int:

@@ -25,29 +25,42 @@ from ivr.core.state import (
 )
 
 if TYPE_CHECKING:
+    from ivr.core.state import Call
     from ivr.core.turn import Turn
 
 
-PLAYS_SINCE: Final = 24
-"""Serials given out since a snapshot: those of a menu that was repeated some times, or of some minutes of wait."""
+PLAYS_IN_MENU: Final = 24
+"""Serials given out since a snapshot: those of a menu that was repeated some times."""
+PLAYS_IN_WAIT: Final = 2
+"""Serials given out between the snapshot of a wait that begins and the queue's answer to it, and some to spare."""
 
 
-def silenced(turn: Turn) -> None:
-    """What the worker before us began to play ends.
+def may_play(call: Call) -> tuple[int, ...]:
+    """Return every serial that may be heard in a call known by its snapshot alone.
 
-    Asterisk would play ours after it, and hold whatever waits for the caller's channel, a bridge say, so long; and
-    with it every request of every call. Which serial plays is not known for sure: one that does not is no harm.
+    In a menu sentences are not written down one by one. A wait is, whenever it is looked at: only the first
+    sentence after the queue's answer can be ahead of the snapshot. One that does not play is no harm.
     """
-    call = turn.call
+    match call.phase:
+        case InMenu() | Informing():
+            ahead = PLAYS_IN_MENU
+        case Waiting(queued=False):
+            ahead = PLAYS_IN_WAIT
+        case _:
+            ahead = 0
     known = {getattr(call.phase, "play", 0)} - {0}
-    later = range(call.serial + 1, call.serial + 1 + PLAYS_SINCE)
-    turn.do(*(fx.StopPlay(serial) for serial in sorted(known.union(later))))
+    return tuple(sorted(known.union(range(call.serial + 1, call.serial + 1 + ahead))))
 
 
 def adopted(turn: Turn, facts: ev.Adopted) -> None:
-    """Take the call where Asterisk shows it to be; nothing that was done is done again."""
-    if not isinstance(turn.call.phase, Arriving | Talking | Ended):
-        silenced(turn)
+    """Take the call where Asterisk shows it to be; nothing that was done is done again.
+
+    What the worker before us began to play ends first: Asterisk would play ours after it, and hold whatever waits
+    for the caller's channel, a bridge say, so long; and with it every request of every call.
+    """
+    talks = isinstance(turn.call.phase, Talking) and facts.bridged == turn.call.phase.offer.token
+    if not talks and not isinstance(turn.call.phase, Ended):
+        turn.do(*(fx.StopPlay(serial) for serial in facts.playing))
     turn.call = replace(turn.call, serial=turn.call.serial + ADOPTION_STRIDE)
     phase = turn.call.phase
     match phase:

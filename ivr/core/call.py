@@ -14,8 +14,9 @@ from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core import people
 from ivr.core.adoption import adopted
+from ivr.core.crash import dropped
 from ivr.core.menu import digit, no_input, started, to_menu
-from ivr.core.promises import LEAST_MESSAGE_MS, part, promised, record, recording_done
+from ivr.core.promises import LEAST_MESSAGE_MS, part, promise, promised, record, recording_done
 from ivr.core.state import (
     Apologising,
     Arriving,
@@ -41,7 +42,7 @@ def step(call: Call, happened: ev.Input, env: Env) -> tuple[Call, tuple[fx.Effec
     return turn.call, tuple(turn.effects)
 
 
-def take(turn: Turn, happened: ev.Input) -> None:  # noqa: C901, PLR0912 - a table, one arm per input
+def take(turn: Turn, happened: ev.Input) -> None:  # noqa: C901, PLR0912, PLR0915 - a table, one arm per input
     """Apply one input to the turn."""
     if isinstance(turn.call.phase, Ended):
         return
@@ -87,10 +88,13 @@ def take(turn: Turn, happened: ev.Input) -> None:  # noqa: C901, PLR0912 - a tab
         case ev.Promised():
             promised(turn)
         case ev.PromiseFailed():
-            if isinstance(turn.call.phase, Promising):
+            # Who is gone cannot be handed to anybody: the timer promises again.
+            if isinstance(turn.call.phase, Promising) and not turn.call.phase.gone:
                 turn.do(fx.HandBack())
         case ev.HungUp():
             hung_up(turn)
+        case ev.Dropped():
+            dropped(turn)
         case _:
             assert_never(happened)
 
@@ -146,6 +150,8 @@ def timer_fired(turn: Turn) -> None:
             turn.timer(people.TALK_CHECK_MS)
         case Recording():
             recording_done(turn, ev.RecordingDone(phase.recording, kept=True))
+        case Promising(gone=True):
+            promise(turn, phase)
         case Promising():
             turn.do(fx.HandBack())
         case Arriving() | Ended():

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ivr.core.plan import AgentId, PromptId, TopicId
 
 Outcome = Literal["answered", "informed", "left", "promised"]
-PromiseKind = Literal["message", "callback"]
+PromiseKind = Literal["message", "callback", "dropped"]
 RightOfWay = Literal["relay", "repeat", "transferred", "crisis"]
 
 
@@ -66,7 +66,9 @@ class JoinQueue:
 
 @dataclass(frozen=True, slots=True)
 class LeaveQueue:
-    """Give the place up; an agent who was offered is free again."""
+    """Give the place up; an agent who was offered is free again. `reason` is for the call's history."""
+
+    reason: Literal["told", "crash"] = "told"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,13 @@ class Adopted:
     """A worker that did not begin this call holds it now; the fields are what Asterisk showed.
 
     `legs` is the state of each offer's leg, by token; `bridged` the token of the leg that is joined to the caller.
+    `playing` are the serials that may still be heard: what the worker before us began and nobody saw end.
     """
 
     legs: tuple[tuple[str, LegState], ...] = ()
     bridged: str | None = None
     recording: bool = False
+    playing: tuple[int, ...] = ()
 
     def leg(self, token: str) -> LegState:
         """Return the state of an offer's leg."""
@@ -166,6 +168,11 @@ class HungUp:
     """The caller's channel is gone, or left our application. Final."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Asterisk itself ended, and the call with it: nobody hung up."""
+
+
 Input = (
     Started
     | Adopted
@@ -188,4 +195,5 @@ Input = (
     | Promised
     | PromiseFailed
     | HungUp
+    | Dropped
 )

@@ -64,14 +64,17 @@ def recording_done(turn: Turn, done: ev.RecordingDone) -> None:
 def promise(turn: Turn, phase: Promising) -> None:
     """Commit the promise; what the caller is told comes after."""
     turn.enter(phase)
-    turn.do(fx.Promise("message" if phase.message else "callback", phase.topic, phase.recording))
+    kind: fx.PromiseKind = "message" if phase.message else "dropped" if phase.gone else "callback"
+    turn.do(fx.Promise(kind, phase.topic, phase.recording))
     turn.timer(PROMISE_GUARD_MS)
 
 
 def promised(turn: Turn) -> None:
     """The promise is in the ledger: tell the caller."""
     phase = turn.call.phase
-    if isinstance(phase, Promising):
+    if isinstance(phase, Promising) and phase.gone:
+        part(turn, "promised")
+    elif isinstance(phase, Promising):
         said = turn.plan.announcements
         sentences = (said.full_callback,) if phase.full else (said.message_kept, said.goodbye)
         turn.enter(Parting("promised", turn.play(*sentences)))

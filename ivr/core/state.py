@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ivr.core.effects import Outcome
     from ivr.core.plan import AgentId, MenuId, TopicId
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 ADOPTION_STRIDE: Final = 1_000
 """Serials skipped at an adoption: a snapshot is at most that many serials old."""
 
@@ -102,12 +102,16 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Promising:
-    """The promise is on its way to the ledger; `full`: of a caller whom no line was free for."""
+    """The promise is on its way to the ledger; `full`: of a caller whom no line was free for.
+
+    `gone`: of a caller whom the crash of Asterisk cut off, and who hears nothing any more.
+    """
 
     topic: TopicId
     message: bool
     recording: int
     full: bool = False
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +205,7 @@ def decode(snapshot: str) -> Call:
         schema = fields.pop("schema")
         phase = fields.pop("phase")
         kind = _PHASES[phase.pop("kind")]
-        if schema == SCHEMA - 1 and kind is Waiting:
-            phase.pop("offer")  # the queue's own record tells who rings
-        elif schema not in (SCHEMA, SCHEMA - 1):
+        if schema not in (SCHEMA, SCHEMA - 1):  # the one before had no `gone`, which is then as it begins
             msg = "snapshot of an unknown schema"
             raise ValueError(msg)
         if phase.get("offer"):

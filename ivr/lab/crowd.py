@@ -102,6 +102,11 @@ class Crowd(House):
         kept = [line for line in lines if not line.startswith("member") or line.strip() in here]
         path.write_text("".join(kept), encoding="utf-8")
 
+    @property
+    def staff(self) -> list[AgentId]:
+        """Return the crowd's agents."""
+        return [AgentId(name) for name in names(self._agents_n)]
+
     async def crowd(self) -> Sipp:
         """Register the crowd; to be entered with `async with`."""
         root = await asyncio.to_thread(ensure_root)

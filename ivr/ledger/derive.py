@@ -73,8 +73,8 @@ class Derivation:
     def take(self, line: Line) -> None:
         """One new line; one that means nothing here changes nothing."""
         call = line.fields.get("call", "")
-        if not call:
-            return
+        if not call or (line.type == "repair" and call not in self.calls):
+            return  # what is left of a call that nobody knows makes no call
         known = self.calls.get(call) or CallRow(self.site, call, arrival_ms=line.at)
         self.calls[call] = _told(known, line)
         agent = AgentId(line.fields.get("agent", ""))

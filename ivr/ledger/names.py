@@ -24,6 +24,7 @@ KINDS: Final = {
     "callback": "rappel promis",
     "unresolved": "suite de l'appel à indiquer",
     "follow_up": "suite à donner",
+    "dropped": "coupé, à rappeler",
 }
 OUTCOMES: Final = {
     "answered": "une personne a répondu",
@@ -73,6 +74,7 @@ MISSES: Final = {
     "told": "la file est close avant que {} ne décroche",
     "restored": "l'appel de {} a été remis en ordre après une panne",
     "settled": "l'appel à {} a été repris après une panne",
+    "crash": "l'appel est coupé avant que {} ne décroche",
 }
 
 KEEPS_PLACE: Final = frozenset({"miss", "expired", "busy", "gone", "failed", "paused"})
@@ -85,6 +87,17 @@ LEAVES: Final = {
     "handed": "le secours le prend",
     "restored": "il est déjà en conversation",
     "settled": "sa place est reprise après une panne",
+    "crash": "l'appel est coupé",
+}
+REPAIRS: Final = {
+    "channel_without_call": "personne ne s'occupait de l'appel, il est pris comme un nouvel appel",
+    "call_without_channel": "l'appelant n'était plus en ligne, l'appel est clos",
+    "record_without_actor": "aucun processus ne s'occupait plus de l'appel, il est repris, ou clos s'il est fini",
+    "actor_without_record": "l'état partagé ne connaissait plus l'appel, il y est remis",
+    "talk_without_leg": "le téléphone de l'agent n'était plus en ligne, l'appelant est proposé de nouveau",
+    "stray_leg": "un téléphone d'agent restait pris pour cet appel, il est raccroché",
+    "stray_bridge": "une liaison audio restait de cet appel, elle est défaite",
+    "crash": "Asterisk s'est arrêté brutalement, l'appel est coupé",
 }
 
 

@@ -45,7 +45,8 @@ _AT_ONCE: Final = 500
 class File:
     """A promise. `owner` is who must keep it (`of_group`, `of_agent`), `recording` a path or empty.
 
-    `kind` is message, callback, unresolved (how the call went is not said) or follow_up.
+    `kind` is message, callback, unresolved (how the call went is not said), follow_up or dropped (the crash of
+    Asterisk cut the call off; opened when it had arrived).
     """
 
     id: str
@@ -61,6 +62,16 @@ class File:
     call: str = ""
     closed_by: str = ""
     note: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class _Promise:
+    """A promise on its way into the ledger."""
+
+    file: File
+    number: str | None
+    done: bool = False
+    error: LedgerError | None = None
 
 
 def of_group(group: GroupId) -> str:
@@ -84,6 +95,8 @@ class Ledger:
         address = _address(url)
         self._opening = asyncio.Lock()
         self._is_open = False
+        self._promises: list[_Promise] = []
+        self._promising = asyncio.Lock()
         self._faults: tuple[type[Exception], ...] = (SQLAlchemyError, OSError)
         patience: dict[str, float] = {}
         if address.get_backend_name() == "postgresql":
@@ -155,12 +168,43 @@ class Ledger:
         return (postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert)(table)
 
     async def promise(self, file: File, number: str | None) -> None:
-        """Commit a promise; the same id again changes nothing. Raises LedgerError."""
-        async with self.writing(f"the ledger did not keep the promise of call {file.call or file.id}") as connection:
-            await connection.execute(self.insert(FILES).values(row(file)).on_conflict_do_nothing())
-            if number is not None:
-                known = {"caller_ref": file.caller_ref, "number": number}
-                await connection.execute(self.insert(NUMBERS).values(known).on_conflict_do_nothing())
+        """Commit a promise; the same id again changes nothing. Raises LedgerError.
+
+        Promises that come while one is being committed are committed together after it: a disk takes some hundred
+        commits a second, and a crash of Asterisk brings as many promises at once.
+        """
+        mine = _Promise(file, number)
+        self._promises.append(mine)
+        try:
+            async with self._promising:
+                if not mine.done:
+                    await self._commit(tuple(each for each in self._promises if not each.done))
+        finally:
+            self._promises.remove(mine)
+        if mine.error is not None:
+            raise LedgerError(str(mine.error)) from mine.error
+
+    async def _commit(self, promises: tuple[_Promise, ...]) -> None:
+        """Keep all of them in one transaction, or none."""
+        first = promises[0].file
+        others = f" and {len(promises) - 1} more" if len(promises) > 1 else ""
+        error = None
+        try:
+            sorry = f"the ledger did not keep the promise of call {first.call or first.id}{others}"
+            async with self.writing(sorry) as connection:
+                rows = [row(promise.file) for promise in promises]
+                await connection.execute(self.insert(FILES).on_conflict_do_nothing(), rows)
+                numbers = [
+                    {"caller_ref": promise.file.caller_ref, "number": promise.number}
+                    for promise in promises
+                    if promise.number is not None
+                ]
+                if numbers:
+                    await connection.execute(self.insert(NUMBERS).on_conflict_do_nothing(), numbers)
+        except LedgerError as refused:
+            error = refused
+        for promise in promises:
+            promise.done, promise.error = True, error
 
     async def files(self, *, still_open: bool = False, owner: str = "") -> list[File]:
         """Every file, or those still open, or an owner's; the earliest due first."""

@@ -40,7 +40,7 @@ def tell(call: str, lines: Iterable[Line], files: Sequence[File], names: Names) 
     """The call's moments, in order. `lines`: the call's own, and those that tell the agents' states until its end."""
     teller = _Teller(call, names)
     told = [moment for line in in_order(lines) for moment in teller.take(line)]
-    told += [moment for file in files for moment in _of_file(file, names)]
+    told += [moment for file in files for moment in _of_file(file, names, teller.ended)]
     return sorted(told, key=lambda moment: moment.at)
 
 
@@ -51,15 +51,17 @@ class _Teller:
         self._crowd = Crowd(names.plan.wrap_ms if names.plan else WRAP_MS)
         self._menu = ""
         self._topic = ""
-        self._begun = self._over = False
+        self._begun = False
+        self.ended: int | None = None
 
     def take(self, line: Line) -> Iterator[Moment]:
         if line.fields.get("call") == self._call:
             self._begun = True
             self._topic = line.fields.get("topic", self._topic)
             yield from self._said(line)
-            self._over |= line.type == "ended"
-        elif line.type == "founded" and self._begun and not self._over:
+            if line.type == "ended":
+                self.ended = line.at
+        elif line.type == "founded" and self._begun and self.ended is None:
             yield Moment(line.at, "Réparation : l'état partagé était perdu, il est reconstruit ; l'appel a continué.")
         self._crowd.take(line)
 
@@ -148,6 +150,9 @@ def _sentence(line: Line, who: str, names: Names) -> str:
             return f"{who} indique : {said}{' ; une suite est à donner' if words.get('follow_up') == '1' else ''}."
         case "unresolved":
             return f"{who} n'a pas indiqué la suite à temps : le dossier reste à son nom."
+        case "repair":
+            kind = words.get("kind", "")
+            return f"Remise en ordre : {fr.REPAIRS.get(kind, kind)}."
         case "ended":
             outcome = words.get("outcome", "")
             plan = read_object(words.get("facts", "")).get("plan")
@@ -158,10 +163,12 @@ def _sentence(line: Line, who: str, names: Names) -> str:
             return f"{line.type}{f' : {told}' if told else ''}."
 
 
-def _of_file(file: File, names: Names) -> Iterator[Moment]:
+def _of_file(file: File, names: Names, ended: int | None) -> Iterator[Moment]:
     kind = fr.KINDS.get(file.kind, file.kind)
     owner = names.owner(file.owner)
-    yield Moment(file.opened_ms, f"Dossier {file.id} ouvert : {kind}, à {owner}, avant le {fr.moment(file.due_ms)}.")
+    # One that is as old as its call, for the caller's place, was opened when the call ended.
+    at = max(file.opened_ms, ended or 0) if file.kind == "dropped" else file.opened_ms
+    yield Moment(at, f"Dossier {file.id} ouvert : {kind}, à {owner}, avant le {fr.moment(file.due_ms)}.")
     if file.closed_ms is not None:
         by = f" par {names.owner(file.closed_by)}" if file.closed_by else ""
         note = f" : {file.note}" if file.note else ""

@@ -168,6 +168,11 @@ def restore(talk: m.Talk, snapshot: str | None = None, rev: int | None = None) -
     return Command("restore", args, replies.changed, snapshot)
 
 
+def repair(call: m.CallId, kind: str, node: m.NodeId, nonce: str) -> Command[m.Changed]:
+    """Tell in the stream that something of a call, known or not, was mended. A `nonce` counts once."""
+    return Command("repair", {"call": call, "kind": kind, "node": node, "nonce": nonce}, replies.changed)
+
+
 def presence(agent: AgentId, groups: Iterable[GroupId], node: m.NodeId, *, present: bool) -> Command[m.Changed]:
     """A phone came or went at a node. Repeat it freely: only news count."""
     names = "|".join(checked(group, "group") for group in groups)

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+AT_ONCE: Final = 32
+"""Commands on their way at a time. Each has a connection to itself, and Redis runs one at a time: hundreds at once, as
+when a crowd is adopted, would only be hundreds of connections to be opened, and late for that."""
+
 AWAY = (
     of_redis.ConnectionError,
     of_redis.TimeoutError,
@@ -83,6 +87,7 @@ class Queue:
         self.clock = clock or SiteClock()
         self.home: Home = "shared"
         self.on_loss: Callable[[Home, m.Epoch | None, QueueError], Awaitable[bool]] | None = None
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._open = asyncio.Event()
         self._open.set()
         self._on_their_way = 0
@@ -169,8 +174,10 @@ class Queue:
         try:
             if self._on_their_way:
                 self._idle.clear()
+                # Not wait_for: where the wait ends as we are cancelled, Python 3.11's forgets that we were.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._idle.wait(), patience_s)
+                    async with asyncio.timeout(patience_s):
+                        await self._idle.wait()
             yield
         finally:
             self._open.set()
@@ -179,7 +186,8 @@ class Queue:
         failures, began = 0, time.monotonic()
         while True:
             try:
-                return await self._send(command)
+                async with self._turns:
+                    return await self._send(command)
             except LinesMoved as moved:
                 self._wire = Wire(self._wire.keys.widened(moved.lines), self._wire.node)
             except AWAY as error:
@@ -297,6 +305,10 @@ class Queue:
     async def restore(self, talk: m.Talk, snapshot: str | None = None, rev: int | None = None) -> m.Changed:
         """Make a talk known again after the state was lost."""
         return await self.run(commands.restore(talk, snapshot, rev))
+
+    async def repair(self, call: m.CallId, kind: str, node: NodeId, nonce: str) -> m.Changed:
+        """Something of a call was mended; a line of its history."""
+        return await self.run(commands.repair(call, kind, node, nonce))
 
     async def presence(self, agent: AgentId, groups: Iterable[GroupId], node: NodeId, *, present: bool) -> m.Changed:
         """A phone came or went at a node."""

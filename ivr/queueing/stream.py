@@ -22,6 +22,7 @@ Fields beside `type`, `at` (Unix ms) and `epoch`; one that does not apply is abs
 | left | the call waits no more | call topic reason |
 | overflow | it was offered to leave a message | call topic why: wait, ratio |
 | unstaffed | nobody who could answer a topic is there | topic waiting |
+| repair | a worker found a call otherwise than Asterisk shows it, and mended that | call kind node |
 | ended | the call is over | call topic outcome node arrival facts: JSON object of what its worker knows |
 | agent | an agent's state changed of itself or from outside | agent state reason node |
 | notice | an agent was paused after two missed calls: somebody should look | agent reason |

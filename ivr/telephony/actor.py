@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Final, Protocol, assert_never
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, assert_never
 
 from ivr import log
 from ivr.core import effects as fx
@@ -23,14 +24,14 @@ from ivr.telephony.ids import offer_number
 from ivr.telephony.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from ivr.ari import Reply
     from ivr.core.caller import CallId
     from ivr.core.plan import Plan
     from ivr.core.state import Offer
-    from ivr.queueing.model import Moves, NodeId
     from ivr.queueing.queue import Queue
+    from ivr.telephony.desk import Desk
     from ivr.telephony.line import Line
 
 WATCHDOG_S: Final = 60
@@ -39,31 +40,11 @@ WATCHDOG_RENEWAL_S: Final = 20.0
 _log = log.get("call")
 
 
-class Desk(Protocol):
-    """What an actor needs of the worker that holds it."""
+@dataclass(frozen=True, slots=True)
+class _Chore:
+    """Something to be done in the call's own turn."""
 
-    @property
-    def queue(self) -> Queue:
-        """Return the site's queue."""
-
-    def now(self) -> int:
-        """Return the site's time, Unix ms."""
-
-    @property
-    def node(self) -> NodeId:
-        """Return the node whose calls these are."""
-
-    def route(self, reply: Moves) -> None:
-        """Bring every offer of a queue reply to the call that it is for."""
-
-    async def promise(self, call: Call, effect: fx.Promise) -> None:
-        """Commit a promise; raises LedgerError."""
-
-    def owe(self, call: CallId, outcome: str) -> None:
-        """Note an end that the queue could not be told: it must still hear of it."""
-
-    def ended(self, actor: CallActor) -> None:
-        """Forget a call that is over, or that was given away."""
+    work: Callable[[], Awaitable[None]]
 
 
 class CallActor:
@@ -75,7 +56,7 @@ class CallActor:
         self._desk = desk
         self._line = line
         self._recorder = recorder or Recorder.off()
-        self._mailbox: asyncio.Queue[ev.Input] = asyncio.Queue()
+        self._mailbox: asyncio.Queue[ev.Input | _Chore] = asyncio.Queue()
         self._saved: Call | None = None
         self._unknown = isinstance(call.phase, Arriving)
         self._timer: asyncio.TimerHandle | None = None
@@ -95,12 +76,17 @@ class CallActor:
         """Tell the call that something happened."""
         self._mailbox.put_nowait(happened)
 
+    def also(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have something done in the call's turn, after all that it was told so far; never, if it is over by then."""
+        self._mailbox.put_nowait(_Chore(work))
+
     async def run(self) -> None:
         """Live until the call is over. What breaks here breaks this call alone: its caller gets the general desk."""
         self._renew_watchdog()
         try:
             while not self.over:
-                await self._handle(await self._mailbox.get())
+                happened = await self._mailbox.get()
+                await (happened.work() if isinstance(happened, _Chore) else self._handle(happened))
         except Exception as error:  # noqa: BLE001 - the boundary of one call
             _log.error("call broke; the caller goes to the general desk", call=self.id, exc_info=error)
             self._line.hand_back()
@@ -109,6 +95,11 @@ class CallActor:
             self._stop_clocks()
             self._recorder.close()
             self._desk.ended(self)
+
+    @property
+    def playing(self) -> tuple[int, ...]:
+        """Return the serials of what may be heard."""
+        return self._line.playing
 
     @property
     def over(self) -> bool:
@@ -199,6 +190,8 @@ class CallActor:
     async def _handle(self, happened: ev.Input) -> None:
         env = Env(self._desk.now(), self._plan)
         self._recorder.write(happened, env)
+        if isinstance(happened, ev.PromptDone):
+            self._line.played(happened.serial)
         if isinstance(happened, ev.Digit):
             self._trail.append((env.now, "key", f"{happened.key} {getattr(self.call.phase, 'menu', '')}".rstrip()))
         self.call, effects = step(self.call, happened, env)
@@ -257,8 +250,8 @@ class CallActor:
                 )
                 desk.route(joined)
                 self.put(ev.Queued(joined.position or 0, joined.staffed))
-            case fx.LeaveQueue():
-                desk.route(await queue.leave(key, "told", snapshot, trail=self._take_trail()))
+            case fx.LeaveQueue(reason):
+                desk.route(await queue.leave(key, reason, snapshot, trail=self._take_trail()))
             case fx.Accept(token):
                 accepted = await queue.accept(Token(token), snapshot)
                 taken = isinstance(accepted, Accepted)

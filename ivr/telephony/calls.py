@@ -115,7 +115,8 @@ class Calls:
     async def promise(self, call: Call, effect: fx.Promise) -> None:
         """Commit a promise to the ledger, or to the journal that stands in for it."""
         topic = self._plan.topics[effect.topic]
-        now = self.now()
+        # Who is cut off keeps the place: the file is as old as the call.
+        now = call.arrival if effect.kind == "dropped" else self.now()
         recording = recording_name(call.id, effect.serial) if effect.kind == "message" else ""
         file = File(
             id=call.id,
@@ -134,6 +135,10 @@ class Calls:
     def owe(self, call: CallId, outcome: str) -> None:
         """Note an end that the queue could not be told."""
         self._owed[call] = outcome
+
+    def owes(self, call: CallId) -> bool:
+        """Return whether the queue is still to hear of a call's end."""
+        return call in self._owed
 
     async def pay(self) -> None:
         """Tell the queue every end that it could not be told; raises QueueError, and then owes on."""

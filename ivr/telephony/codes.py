@@ -76,6 +76,10 @@ class Codes:
         if channel not in self._over:
             self._ari.channels.hangup(channelId=channel)
 
+    def holds(self, channel: str) -> bool:
+        """Return whether a code is being dialled on that channel."""
+        return channel in self._over
+
     def over(self, channel: str | None) -> None:
         """Note that a channel's sentence, or the channel, came to its end."""
         if over := self._over.get(channel or ""):

@@ -39,6 +39,16 @@ class Line:
         self._sounds = sounds
         self._bridges: set[int] = set()
         self._legs: set[int] = set()
+        self._playing: set[int] = set()
+
+    @property
+    def playing(self) -> tuple[int, ...]:
+        """Return the serials whose end was not seen yet."""
+        return tuple(sorted(self._playing))
+
+    def played(self, serial: int) -> None:
+        """Note that a Play ended, or never began."""
+        self._playing.discard(serial)
 
     def known(self, n: int, *, bridged: bool) -> None:
         """Take over a leg, and its bridge, that were there before this worker."""
@@ -62,6 +72,7 @@ class Line:
 
     def play(self, serial: int, prompts: Sequence[PromptId], refused: Callable[[], None]) -> None:
         """Play prompts to the caller, one after the other."""
+        self._playing.add(serial)
         media = [f"sound:{self._sounds}/{prompt}" for prompt in prompts]
         reply = self._ari.channels.playWithId(
             channelId=self._call, playbackId=str(OwnId("pb", self._call, serial)), media=media, lane=self._call
@@ -70,7 +81,13 @@ class Line:
 
     def stop_play(self, serial: int) -> None:
         """Stop that Play."""
-        self._ari.playbacks.stop(playbackId=str(OwnId("pb", self._call, serial)), lane=self._call)
+        reply = self._ari.playbacks.stop(playbackId=str(OwnId("pb", self._call, serial)), lane=self._call)
+
+        def done(ended: Reply[None]) -> None:
+            if isinstance(ended.exception(), NotFound):
+                self._playing.discard(serial)
+
+        reply.add_done_callback(done)
 
     def hold(self) -> None:
         """Start the hold music."""

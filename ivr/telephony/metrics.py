@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+from ivr.telephony.resync import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +34,19 @@ class Metrics:
             "1 while the shared Redis is away and the node's own has its calls",
             registry=self.registry,
         )
+        self.adopted = Gauge("ivr_adopted", "Calls adopted at the last connect", registry=self.registry)
+        self.adoption_s = Gauge(
+            "ivr_adoption_seconds", "From the last connect until its last call was adopted", registry=self.registry
+        )
+        self.repairs = Counter(
+            "ivr_repairs",
+            "Differences between Asterisk, Redis and the actors that were mended, by kind and occasion",
+            ["kind", "when"],
+            registry=self.registry,
+        )
+        for kind in get_args(Kind):  # there from the start: the first of a kind is then seen as a growth
+            for when in ("connect", "look"):
+                self.repairs.labels(kind, when)
         ProcessCollector(registry=self.registry)
 
     def watch_journal(self, waiting: Callable[[], float]) -> None:

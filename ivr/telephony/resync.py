@@ -1,25 +1,55 @@
-"""After every connect: what Asterisk shows against what Redis holds, and what follows.
+"""What Asterisk shows against what Redis and the actors hold, and what follows. Pure.
 
-Pure: `compare` takes the channels, the bridges and the records, and returns the repairs.
+`compare` takes the channels, the bridges and the calls, and returns the repairs of a connect; `differences` tells
+those of a look at calls in motion.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
+from ivr.core.adoption import may_play
 from ivr.core.caller import CallId
 from ivr.core.inputs import Adopted, LegState
-from ivr.core.state import Call, Offer, Recording, Talking, Waiting, decode
+from ivr.core.state import Call, Offer, Promising, Recording, Talking, Waiting, decode
 from ivr.telephony.ids import OwnId, offer_number, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ivr.ari.models import Bridge, Channel
     from ivr.queueing.model import CallRecord
 
 UP: Final = "Up"
+
+Kind = Literal[
+    "channel_without_call",
+    "call_without_channel",
+    "record_without_actor",
+    "actor_without_record",
+    "talk_without_leg",
+    "stray_leg",
+    "stray_bridge",
+    "crash",
+]
+"""What can be wrong. A record is a call in Redis, an actor one in this process; `crash`: Asterisk ended under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as it should be: `id` is a channel's, a bridge's or a call's."""
+
+    kind: Kind
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A call, and the serials of what may be heard in it."""
+
+    call: Call
+    playing: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +71,16 @@ class Repairs:
     bridges: list[str] = field(default_factory=list)
 
 
-def revive(record: CallRecord) -> Call:
+def revive(record: CallRecord) -> Held:
     """Return the call of a record: its snapshot, with the offer or the talk that the queue holds for it.
 
     ValueError for a snapshot that no version wrote.
     """
     call = decode(record.snapshot)
+    return Held(_as_queued(call, record), may_play(call))
+
+
+def _as_queued(call: Call, record: CallRecord) -> Call:
     phase = call.phase
     if not isinstance(phase, Waiting | Talking):
         return call
@@ -69,18 +103,19 @@ def in_application(channel: Channel, app: str) -> bool:
     return where.app_name == "Stasis" and where.app_data.split(",")[0] == app
 
 
-def compare(channels: Sequence[Channel], bridges: Sequence[Bridge], calls: Mapping[CallId, Call], app: str) -> Repairs:
-    """Return the repairs for one node: `channels` and `bridges` as ARI lists them, `calls` from Redis."""
+def compare(channels: Sequence[Channel], bridges: Sequence[Bridge], calls: Mapping[CallId, Held], app: str) -> Repairs:
+    """Return the repairs for one node: `channels` and `bridges` as ARI lists them, `calls` from Redis and actors."""
     by_id = {channel.id: channel for channel in channels}
     repairs = Repairs()
     kept_legs: set[str] = set()
     kept_bridges: set[str] = set()
-    for call_id, call in calls.items():
+    for call_id, held in calls.items():
+        call = held.call
         channel = by_id.get(call_id)
         if channel is None or not in_application(channel, app):
             repairs.close.append(call_id)
             continue
-        facts = _facts(call, by_id, bridges)
+        facts = _facts(held, by_id, bridges)
         repairs.adopt.append(Adoption(call, facts))
         for token, _state in facts.legs:
             n = offer_number(token)
@@ -100,7 +135,44 @@ def compare(channels: Sequence[Channel], bridges: Sequence[Bridge], calls: Mappi
     return repairs
 
 
-def _facts(call: Call, channels: Mapping[str, Channel], bridges: Sequence[Bridge]) -> Adopted:
+def differences(repairs: Repairs, actors: Mapping[CallId, Call], records: Collection[CallId]) -> frozenset[Difference]:
+    """Return what is wrong now, by a comparison of the actors' calls and the records together.
+
+    A call in motion differs for a moment: only what is found twice in a row is wrong for sure.
+    """
+    found = {Difference("channel_without_call", channel.id) for channel in repairs.new}
+    found |= {Difference("stray_leg", leg) for leg in repairs.legs}
+    strays = set(repairs.bridges)
+    for call_id in repairs.close:
+        actor = actors.get(call_id)
+        if actor is None:
+            found.add(Difference("record_without_actor", call_id))
+        elif not (isinstance(actor.phase, Promising) and actor.phase.gone):  # which ends by itself, once it may
+            found.add(Difference("call_without_channel", call_id))
+    for adoption in repairs.adopt:
+        call = actors.get(adoption.call.id)
+        if call is None:
+            found.add(Difference("record_without_actor", adoption.call.id))
+            continue
+        if call.id not in records:
+            found.add(Difference("actor_without_record", call.id))
+        if isinstance(call.phase, Talking) and adoption.facts.leg(call.phase.offer.token) == "none":
+            found.add(Difference("talk_without_leg", call.id))
+            strays.discard(str(OwnId("br", call.id, offer_number(call.phase.offer.token))))  # which ends with the talk
+    return frozenset(found | {Difference("stray_bridge", bridge) for bridge in strays})
+
+
+def died_with_asterisk(arrival: int, began: int, *, restarted: bool) -> bool:
+    """Return whether a call without a channel was cut off by the end of Asterisk, rather than by its caller.
+
+    `began` is the start of the Asterisk that answers now, Unix ms. `restarted`: it is another one than when the
+    call was known; that holds whatever the clocks show.
+    """
+    return restarted or arrival < began
+
+
+def _facts(held: Held, channels: Mapping[str, Channel], bridges: Sequence[Bridge]) -> Adopted:
+    call = held.call
     match call.phase:
         case Waiting(offers=offers):
             pass
@@ -120,4 +192,4 @@ def _facts(call: Call, channels: Mapping[str, Channel], bridges: Sequence[Bridge
         members = next((set(bridge.channels) for bridge in bridges if bridge.id == bridge_id), set[str]())
         if {str(call.id), leg_id} <= members:
             bridged = each.token
-    return Adopted(tuple(legs), bridged, isinstance(call.phase, Recording))
+    return Adopted(tuple(legs), bridged, isinstance(call.phase, Recording), held.playing)

@@ -8,20 +8,18 @@ offers that other workers made for our calls.
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Final
 
 from ivr import log
 from ivr.ari import Connected, Disconnected, Replaced
-from ivr.core import inputs as ev
 from ivr.queueing.errors import QueueError
 from ivr.queueing.model import News, NodeId, Offer, Withdrawn
 from ivr.queueing.routing import routing_of
 from ivr.telephony.calls import Calls
-from ivr.telephony.codes import CODE, Codes
+from ivr.telephony.codes import Codes
 from ivr.telephony.lease import NodeLease
 from ivr.telephony.presence import Presence
-from ivr.telephony.resync import compare, revive
+from ivr.telephony.reconciler import Reconciler
 from ivr.telephony.router import EVENTS, Router
 from ivr.telephony.settlement import Settlement
 from ivr.telephony.tasks import Tasks
@@ -32,9 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ivr.ari import AriClient, Event, State
-    from ivr.core.caller import CallId
     from ivr.core.plan import Plan
-    from ivr.core.state import Call
     from ivr.queueing.listener import OfferListener
     from ivr.queueing.queue import Queue
     from ivr.telephony.calls import Keeper
@@ -107,6 +103,18 @@ class Worker:
         )
         self.codes = Codes(ari, plan, queue, self._presence, self.calls.route, sounds)
         self._router = Router(ari, self.calls, self.codes, self._presence)
+        self._reconciler = Reconciler(
+            ari=ari,
+            queue=queue,
+            calls=self.calls,
+            codes=self.codes,
+            presence=self._presence,
+            router=self._router,
+            tasks=self._tasks,
+            metrics=metrics,
+            node=self._node,
+            app=app,
+        )
         self.on_event: Callable[[Event], None] = self._router.route
         self.connected = False
 
@@ -122,7 +130,7 @@ class Worker:
                 group.create_task(self._settlement.keep())
                 group.create_task(self._reap())
                 group.create_task(self._listener(self._node, self.calls.tell, lambda: None).run())
-                for name, work in self._aside.items():
+                for name, work in {"reconciler": self._reconciler.run, **self._aside}.items():
                     group.create_task(_beside(name, work), name=name)
                 await self._ari.run()
         finally:
@@ -195,56 +203,8 @@ class Worker:
 
     async def on_connect(self, ari: AriClient) -> None:
         """Compare Asterisk with Redis and repair, while new events are held back."""
-        started = time.monotonic()
-        await self._presence.read(ari)
-        channels, bridges = await ari.channels.list(), await ari.bridges.list()
-        calls = await self._known()
-        repairs = compare(channels, bridges, calls, self._app)
-        for leg in repairs.legs:
-            ari.channels.hangup(channelId=leg)
-        for bridge in repairs.bridges:
-            ari.bridges.destroy(bridgeId=bridge)
-        for call_id in repairs.close:
-            if held := self.calls.get(call_id):
-                held.put(ev.HungUp())
-            else:
-                self.calls.route(await self._queue.end(call_id, "left"))
-        for adoption in repairs.adopt:
-            actor = self.calls.get(adoption.call.id) or self.calls.begin(adoption.call)
-            for token, state in adoption.facts.legs:
-                actor.adopt_leg(token, up=state == "up", bridged=adoption.facts.bridged == token)
-            actor.put(adoption.facts)
-        for channel in repairs.new:
-            args = channel.dialplan.app_data.split(",")[1:]
-            if args[:1] == [CODE]:
-                self.codes.found(channel.id)
-            else:
-                self._router.arrived(channel.id, args)
+        await self._reconciler.connect(ari)
         self._settlement.holds = True
-        if calls or repairs.new or repairs.legs or repairs.bridges:
-            _log.info(
-                "adopted what Asterisk held",
-                adopted=len(repairs.adopt),
-                new=len(repairs.new),
-                closed=len(repairs.close),
-                legs=len(repairs.legs),
-                bridges=len(repairs.bridges),
-                ms=round((time.monotonic() - started) * 1000),
-            )
-
-    async def _known(self) -> dict[CallId, Call]:
-        """Return every call of the node: as its actor has it, else as Redis has it."""
-        calls: dict[CallId, Call] = {}
-        for record in await self._queue.calls_of(self._node):
-            held = self.calls.get(record.call)
-            try:
-                calls[record.call] = held.call if held else revive(record)
-            except ValueError as error:
-                _log.error("a call's snapshot cannot be read", call=record.call, reason=str(error))
-                await self._queue.end(record.call, "left")
-        for actor in self.calls:
-            calls.setdefault(actor.id, actor.call)
-        return calls
 
 
 async def _beside(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

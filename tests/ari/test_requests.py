@@ -162,6 +162,29 @@ async def test_the_order_of_a_lane_holds(fake: FakeAri, heard: Heard, transport:
         assert values == [str(n) for n in range(20)]
 
 
+async def test_a_list_keeps_nobody_waiting(fake: FakeAri, heard: Heard) -> None:
+    late = asyncio.Event()
+    fake.on("GET", "channels", Say(200, [], after=late))
+    async with make(fake, heard, "ws") as client:
+        await client.wait_connected()
+        slow = client.channels.list()
+        await client.channels.answer(channelId="x")
+        await fake.until(lambda: "channels" in fake.paths())
+        assert not slow.done()
+        late.set()
+        assert await slow == ()
+        cut_off = asyncio.Event()
+        fake.on("GET", "bridges", Say(200, [], after=cut_off))
+        lost = client.bridges.list()
+        await fake.until(lambda: "bridges" in fake.paths())
+        fake.cut(APP)
+        with pytest.raises(AriDisconnected):
+            await lost
+        cut_off.set()
+    assert {asked.via for asked in fake.wanted if asked.path in {"channels", "bridges"}} == {"http"}
+    assert {asked.via for asked in fake.wanted if asked.path.endswith("answer")} == {"ws"}
+
+
 async def test_a_lost_answer_is_a_timeout_and_its_late_one_is_nobodys(fake: FakeAri, heard: Heard) -> None:
     late = asyncio.Event()
     fake.on("POST", "channels/c/answer", Say(after=late))

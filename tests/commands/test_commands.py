@@ -111,6 +111,12 @@ def test_open_files_are_shown_the_most_urgent_first_numbers_masked(town: Town) -
 
 
 @pytest.mark.sqlite
+def test_callers_whom_a_crash_cut_off_are_shown_as_such(town: Town) -> None:
+    town.promise("a-1.1", FAR, kind="dropped", recording="")
+    assert "coupé, à rappeler" in town.ivr("files").stdout
+
+
+@pytest.mark.sqlite
 def test_files_of_an_owner_by_any_of_their_names(town: Town) -> None:
     town.promise("a-1.1", FAR)
     town.promise("a-1.2", FAR, owner="agent:julien-castaing")

@@ -11,10 +11,23 @@ from hypothesis import strategies as st
 
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
+from ivr.core.adoption import may_play
 from ivr.core.call import Env, step
 from ivr.core.caller import Caller, CallerRef, CallId
 from ivr.core.plan import AgentId, Plan, TopicId
-from ivr.core.state import Apologising, Call, Ended, InMenu, Parting, Talking, Waiting, decode, durable, encode
+from ivr.core.state import (
+    Apologising,
+    Call,
+    Ended,
+    InMenu,
+    Parting,
+    Promising,
+    Talking,
+    Waiting,
+    decode,
+    durable,
+    encode,
+)
 from tests.plans import small_plan
 
 pytestmark = pytest.mark.unit
@@ -22,6 +35,7 @@ pytestmark = pytest.mark.unit
 PLAN = small_plan()
 MANY = replace(PLAN, topics={id_: replace(topic, strategy="ring-many") for id_, topic in PLAN.topics.items()})
 NOW = 1_700_000_000_000
+UP: tuple[str, ev.LegState] = ("e:1", "up")
 
 
 def caller(klass: str = "normal") -> Caller:
@@ -341,12 +355,74 @@ def test_what_a_dead_worker_began_to_play_is_stopped_before_anything_else() -> N
     story.time_runs_out()
     playing = getattr(story.call.phase, "play", 0)
     heir = Story(kept)
-    did = heir.tell(ev.Adopted())
+    did = heir.tell(ev.Adopted(playing=may_play(kept)))
     ours = next(effect.serial for effect in did if isinstance(effect, fx.Play))
     stopped = {effect.serial for effect in did if isinstance(effect, fx.StopPlay)}
     assert {getattr(kept.phase, "play", 0), playing} <= stopped
     assert ours not in stopped
     assert kinds(did).index("Play") > len(stopped) - 1
+
+
+def test_the_snapshot_of_a_wait_tells_nearly_what_plays() -> None:
+    story = at_menu()
+    story.tell(ev.Digit("1"))
+    kept = decode(encode(story.call))
+    story.tell(ev.Queued(1, staffed=True))
+    playing = getattr(story.call.phase, "play", 0)
+    assert playing in may_play(kept)
+    assert len(may_play(kept)) <= 4
+    story.prompt_ends()
+    story.time_runs_out()  # the wait was looked at again, and written again
+    assert may_play(story.call) == (getattr(story.call.phase, "play", 0),)
+    story.prompt_ends()
+    assert may_play(story.call) == ()
+
+
+def test_a_talk_that_never_began_silences_the_wait_before_it_begins() -> None:
+    talk = talking()
+    assert kinds(talk.tell(ev.Adopted((UP,), None, playing=(3,)))) == ["StopPlay", "Bridge", "StartTimer"]
+    assert kinds(talk.tell(ev.Adopted((UP,), "e:1", playing=(3,)))) == ["StartTimer"]
+
+
+# Asterisk crashes
+
+
+def test_who_waited_or_talked_when_asterisk_crashed_is_called_back_for_the_topic() -> None:
+    wait = waiting()
+    wait.tell(ev.OfferMade("e:1", AgentId("alice")))
+    did = wait.tell(ev.Dropped())
+    topic = TopicId("etat-civil")
+    assert did[:3] == [fx.DropLeg("e:1"), fx.LeaveQueue("crash"), fx.Promise("dropped", topic, 0)]
+    did = talking().tell(ev.Dropped())
+    assert did[:3] == [fx.DropLeg("e:1"), fx.Release("e:1", void=True), fx.Promise("dropped", topic, 0)]
+
+
+def test_the_record_is_closed_only_when_the_promise_is_kept() -> None:
+    story = waiting()
+    story.tell(ev.Dropped())
+    assert story.tell(ev.PromiseFailed()) == []
+    assert kinds(story.time_runs_out()) == ["Promise", "StartTimer"]
+    assert kinds(story.tell(ev.Promised())) == ["Hangup", "StartTimer"]
+    assert story.tell(ev.HungUp()) == [fx.Finish("promised")]
+
+
+def test_cut_off_in_a_menu_a_number_is_called_back_by_the_general_desk_and_nothing_is_owed_without_one() -> None:
+    assert fx.Promise("dropped", PLAN.general, 0) in at_menu().tell(ev.Dropped())
+    hidden = Story(replace(new_call(), caller=Caller(CallerRef("r"), None, "hidden", "normal")))
+    hidden.tell(ev.Started())
+    assert kinds(hidden.tell(ev.Dropped())) == ["Hangup", "StartTimer"]
+    assert hidden.tell(ev.HungUp()) == [fx.Finish("left")]
+
+
+def test_a_crash_takes_no_promise_back_and_no_answer_away() -> None:
+    story = Story()
+    story.tell(ev.Started(full=True))
+    assert kinds(story.tell(ev.Dropped())) == ["Promise", "StartTimer"]
+    assert kinds(story.tell(ev.Promised())) == ["Hangup", "StartTimer"]
+    talk = talking()
+    talk.tell(ev.AgentLeft("e:1"))
+    talk.tell(ev.Dropped())
+    assert talk.tell(ev.HungUp()) == [fx.Finish("answered")]
 
 
 SERIALS = st.integers(0, 40)
@@ -358,6 +434,7 @@ INPUTS: st.SearchStrategy[ev.Input] = st.one_of(
         st.dictionaries(TOKENS, st.sampled_from(["none", "ringing", "up"])).map(lambda legs: tuple(legs.items())),
         st.none() | TOKENS,
         st.booleans(),
+        st.lists(SERIALS, max_size=3).map(tuple),
     ),
     st.builds(ev.Digit, st.sampled_from([*"0123456789*#", "A"])),
     st.builds(ev.PromptDone, SERIALS, st.booleans()),
@@ -377,6 +454,7 @@ INPUTS: st.SearchStrategy[ev.Input] = st.one_of(
     st.builds(ev.RecordingDone, SERIALS, st.booleans()),
     st.just(ev.Promised()),
     st.just(ev.PromiseFailed()),
+    st.just(ev.Dropped()),
 )
 CURRENT = st.sampled_from(["prompt", "timer", "input"])
 PLANS = st.sampled_from([PLAN, MANY])
@@ -478,17 +556,16 @@ def test_only_what_must_survive_a_crash_is_durable() -> None:
 
 
 def test_a_snapshot_of_another_schema_is_refused() -> None:
-    text = encode(new_call()).replace('"schema":2', '"schema":99')
+    text = encode(new_call()).replace('"schema":3', '"schema":99')
     with pytest.raises(ValueError, match="unknown schema"):
         decode(text)
     assert decode(encode(replace(new_call(), keys="12"))).keys == "12"
 
 
 def test_a_snapshot_of_the_version_before_is_adopted() -> None:
-    kept = replace(new_call(), phase=Waiting(PLAN.general, PLAN.general, NOW))
-    fields = json.loads(encode(kept))
-    fields["schema"] = 1
-    for name in ("offers", "invited"):
-        del fields["phase"][name]
-    fields["phase"]["offer"] = None
-    assert decode(json.dumps(fields)) == kept
+    for phase in (Waiting(PLAN.general, PLAN.general, NOW), Promising(PLAN.general, message=True, recording=3)):
+        kept = replace(new_call(), phase=phase)
+        fields = json.loads(encode(kept))
+        fields["schema"] = 2
+        fields["phase"].pop("gone", None)
+        assert decode(json.dumps(fields)) == kept

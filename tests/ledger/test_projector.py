@@ -247,3 +247,18 @@ async def test_the_crowd_is_what_tells_each_agents_state(
     await projector.commit(script.lines)
     crowd = await History(ledger, SITE).crowd(("alice", "bob"), call[0].at, call[-1].at)
     assert crowd == [latest, *states[-2:], bob, *(line for line in call if "agent" in line.fields)]
+
+
+async def test_a_repair_is_a_line_of_its_call_and_makes_none(
+    ledger: Ledger, projector: Projector, script: Script
+) -> None:
+    nobody = script("repair", call="a-9.9", kind="stray_leg", node="a")
+    lines = [nobody, script("repair", call="a-1.1", kind="channel_without_call", node="a"), *script.call("a-1.1")]
+    lines.append(script("repair", call="a-1.1", kind="stray_leg", node="a"))
+    await projector.commit(lines)
+    history = History(ledger, SITE)
+    assert await history.call("a-9.9") is None
+    row = await history.call("a-1.1")
+    assert row is not None
+    assert row.outcome == "answered"
+    assert [line.type for line in await history.lines_of("a-1.1")].count("repair") == 2

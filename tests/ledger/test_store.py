@@ -122,3 +122,27 @@ async def test_a_ledger_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
     for address in ("mysql://somewhere/ledger", "ledger.sqlite", "rubbish://"):
         with pytest.raises(LedgerError, match="must begin with"):
             Ledger(address)
+
+
+async def test_hundreds_of_promises_at_once_are_all_kept(url: str) -> None:
+    files = [replace(FILE, id=f"a-1.{n}", caller_ref=f"r{n}") for n in range(300)]
+    async with Ledger(url) as ledger:
+        given_up, *rest = [
+            asyncio.create_task(ledger.promise(file, NUMBER if n % 2 else None)) for n, file in enumerate(files)
+        ]
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.gather(*rest)
+        assert {file.id for file in await ledger.files()} >= {file.id for file in files[1:]}
+        assert len(await ledger.numbers()) == 150
+
+
+async def test_promises_that_are_not_written_together_are_an_error_for_each(url: str, look: Look) -> None:
+    async with Ledger(url) as ledger:
+        await look.rows("ALTER TABLE files RENAME TO elsewhere")
+        promises = (ledger.promise(replace(FILE, id=f"a-1.{n}"), NUMBER) for n in range(3))
+        found = await asyncio.gather(*promises, return_exceptions=True)
+        assert [type(error) for error in found] == [LedgerError] * 3
+        await look.rows("ALTER TABLE elsewhere RENAME TO files")
+        await ledger.promise(FILE, NUMBER)
+        assert [file.id for file in await ledger.files()] == ["a-1.1"]

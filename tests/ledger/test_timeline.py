@@ -35,6 +35,25 @@ def agent(script: Script, name: str, state: str, reason: str, **fields: Any) -> 
     script("agent", agent=name, state=state, reason=reason, node="a", **fields)
 
 
+def test_a_repair_and_a_call_that_was_cut_off_are_told() -> None:
+    script = Script()
+    script("arrived", call="c", node="a", arrival=T0)
+    script("repair", call="c", kind="crash", node="a")
+    script("left", call="c", topic="etat-civil", reason="crash")
+    script("ended", 5_000, call="c", topic="etat-civil", outcome="promised", arrival=T0, facts={"plan": "v7"})
+    script("repair", call="c", kind="stray_leg", node="a")
+    script("repair", call="other", kind="stray_leg", node="a")
+    file = File("c", "essai", "dropped", "etat-civil", "group:accueil", "r1", "", T0, T0 + 172_800_000, call="c")
+    assert told(script, file) == [
+        "Appel reçu (nœud a).",
+        "Remise en ordre : Asterisk s'est arrêté brutalement, l'appel est coupé.",
+        "Quitte la file d'attente : l'appel est coupé.",
+        "Fin de l'appel : une réponse est promise. Plan d'appels : version v7.",
+        f"Dossier c ouvert : coupé, à rappeler, à équipe Accueil, avant le {moment(T0 + 172_800_000)}.",
+        "Remise en ordre : un téléphone d'agent restait pris pour cet appel, il est raccroché.",
+    ]
+
+
 def test_a_whole_call_is_told() -> None:
     script = Script()
     script("founded")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from redis.asyncio import Redis
 
 from ivr.core.plan import AgentId, TopicId
 from ivr.queueing.errors import QueueFault
@@ -18,7 +20,9 @@ from ivr.queueing.model import (
     TopicRouting,
     WorkerId,
 )
+from ivr.queueing.queue import AT_ONCE
 from ivr.queueing.replies import text
+from ivr.queueing.retry import Retry
 from tests.queueing.hall import (
     ANN,
     BOB,
@@ -41,8 +45,7 @@ from tests.queueing.hall import (
 )
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
+    from ivr.core.plan import SiteId
     from ivr.queueing.queue import Queue
 
 pytestmark = pytest.mark.redis
@@ -351,3 +354,30 @@ async def test_who_ended_and_comes_again_is_a_new_call(queue: Queue) -> None:
     assert (joined.status, joined.position) == ("waiting", 1)
     assert (await queue.end(ONE, "left")).changed
     assert (await queue.join(ONE, A, PAPERS, T0)).status == "ended"
+
+
+async def test_a_repair_is_one_line_of_a_calls_history_however_often_it_is_told(queue: Queue, redis: Redis) -> None:
+    assert (await queue.repair(ONE, "stray_leg", A, "n1")).changed
+    assert not (await queue.repair(ONE, "stray_leg", A, "n1")).changed
+    for n in range(200):
+        await queue.repair(TWO, "stray_leg", A, f"{n:08x}")
+    assert (await queue.repair(ONE, "crash", A, "n2")).changed
+    told = [fields for _, fields in await stream(redis, queue) if fields[b"type"] == b"repair"]
+    assert len(told) == 202
+    assert {name: told[0][name] for name in (b"call", b"kind", b"node")} == {
+        b"call": ONE.encode(),
+        b"kind": b"stray_leg",
+        b"node": A.encode(),
+    }
+    assert len((await queue.dump()).site["repairs"]) <= 1152
+    assert (await queue.dump()).calls == {}
+
+
+async def test_hundreds_of_commands_at_once_need_no_hundreds_of_connections(
+    queue: Queue, redis_url: str, site: SiteId, clock: Hand
+) -> None:
+    async with Redis.from_url(redis_url, max_connections=AT_ONCE) as few:
+        crowd = queue_on(few, site, clock, retry=Retry(attempts=1))
+        crowd.epoch = queue.epoch
+        await asyncio.gather(*(crowd.save(CallId(f"a-1.{n}"), A, "menu", T0) for n in range(300)))
+    assert len(await queue.calls_of(A)) == 300

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.ari.fake import BRIDGE, FakeAri, Say, refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.ari.fake import Asked
 
 APP = "ivr-a"
@@ -35,25 +37,33 @@ class Switch:
     """The state of the telephone exchange. Its rules are FakeAri's oldest: a test's own come first.
 
     `quick`: every prompt ends at once. `twice`: every event is sent twice, but for keys, which are two then.
-    `mute`: no event leaves, while things happen.
+    `mute`: no event leaves, while things happen. `loses`: events of which it is true do not leave.
     """
 
     fake: FakeAri
     quick: bool = True
     twice: bool = False
     mute: bool = False
+    loses: Callable[[str], bool] | None = None
     channels: dict[str, Line] = field(default_factory=dict)
     bridges: dict[str, set[str]] = field(default_factory=dict)
     playing: dict[str, str] = field(default_factory=dict)
     recording: dict[str, str] = field(default_factory=dict)
     phones: dict[str, str] = field(default_factory=dict)
     """The agents' phones: "online", "offline"."""
+    began: str = STAMP
+    """When Asterisk started."""
     _sending: asyncio.Queue[tuple[str, dict[str, Any]]] = field(default_factory=asyncio.Queue)
     _post: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         on = self.fake.on
         on("GET", "channels", lambda _: Say(200, [self._channel(line) for line in self.channels.values()]))
+        on(
+            "GET",
+            "asterisk/info",
+            lambda _: Say(200, {"status": {"startup_time": self.began, "last_reload_time": STAMP}}),
+        )
         on("GET", "bridges", lambda _: Say(200, [self._bridge(name) for name in self.bridges]))
         on("GET", "endpoints/PJSIP", lambda _: Say(200, [self._endpoint(name) for name in self.phones]))
         on("POST", "channels/[^/]+/(answer|moh|variable|continue|record)", self._command)
@@ -195,7 +205,7 @@ class Switch:
         return {"technology": "PJSIP", "resource": name, "state": self.phones[name], "channel_ids": own}
 
     def _put(self, event_type: str, **fields: Any) -> None:
-        if not self.mute:
+        if not self.mute and not (self.loses and self.loses(event_type)):
             self._sending.put_nowait((event_type, fields))
 
     async def _send_all(self) -> None:

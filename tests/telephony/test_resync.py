@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
@@ -11,10 +12,11 @@ from ivr.ari.models import Bridge, CallerID, Channel, DialplanCEP
 from ivr.core.caller import Caller, CallerRef, CallId
 from ivr.core.inputs import Adopted
 from ivr.core.plan import AgentId, TopicId
-from ivr.core.state import Call, Offer, Parting, Phase, Talking, Waiting, encode
+from ivr.core.state import Call, Offer, Parting, Phase, Promising, Talking, Waiting, encode
+from ivr.ledger.names import REPAIRS
 from ivr.queueing.model import CallRecord, NodeId, Token
 from ivr.telephony.ids import parse
-from ivr.telephony.resync import compare, revive
+from ivr.telephony.resync import Difference, Held, Kind, compare, died_with_asterisk, differences, revive
 
 if TYPE_CHECKING:
     from ivr.queueing.model import CallState
@@ -43,7 +45,7 @@ def call(name: str, phase: Phase) -> Call:
 
 def test_a_waiting_call_is_adopted() -> None:
     waiting = call("a-1.1", Waiting(TOPIC, TOPIC, 1))
-    repairs = compare([channel("a-1.1")], [], {waiting.id: waiting}, APP)
+    repairs = compare([channel("a-1.1")], [], {waiting.id: Held(waiting)}, APP)
     assert [adoption.call for adoption in repairs.adopt] == [waiting]
     assert not repairs.new
     assert not repairs.close
@@ -53,7 +55,7 @@ def test_a_talk_is_seen_in_its_bridge() -> None:
     talk = call("a-1.1", Talking(TOPIC, OFFER, 1))
     channels = [channel("a-1.1"), channel("leg.a-1.1.7")]
     bridges = [bridge("br.a-1.1.7", "a-1.1", "leg.a-1.1.7")]
-    repairs = compare(channels, bridges, {talk.id: talk}, APP)
+    repairs = compare(channels, bridges, {talk.id: Held(talk)}, APP)
     assert repairs.adopt[0].facts == Adopted((("e:7", "up"),), "e:7")
     assert not repairs.legs
     assert not repairs.bridges
@@ -61,14 +63,14 @@ def test_a_talk_is_seen_in_its_bridge() -> None:
 
 def test_a_ringing_leg_is_kept_with_its_call() -> None:
     waiting = call("a-1.1", Waiting(TOPIC, TOPIC, 1, offers=(OFFER, Offer("e:8", AgentId("bob")))))
-    repairs = compare([channel("a-1.1"), channel("leg.a-1.1.7", "Ringing")], [], {waiting.id: waiting}, APP)
+    repairs = compare([channel("a-1.1"), channel("leg.a-1.1.7", "Ringing")], [], {waiting.id: Held(waiting)}, APP)
     assert repairs.adopt[0].facts == Adopted((("e:7", "ringing"),))
     assert repairs.legs == []
 
 
 def test_a_channel_without_a_call_is_new_and_a_call_without_a_channel_is_closed() -> None:
     gone = call("a-1.1", Waiting(TOPIC, TOPIC, 1))
-    repairs = compare([channel("a-1.2")], [], {gone.id: gone}, APP)
+    repairs = compare([channel("a-1.2")], [], {gone.id: Held(gone)}, APP)
     assert [new.id for new in repairs.new] == ["a-1.2"]
     assert repairs.close == ["a-1.1"]
 
@@ -76,7 +78,7 @@ def test_a_channel_without_a_call_is_new_and_a_call_without_a_channel_is_closed(
 def test_a_caller_whom_the_fallback_holds_is_not_ours() -> None:
     held = call("a-1.1", Waiting(TOPIC, TOPIC, 1))
     elsewhere = channel("a-1.1", runs="Dial")
-    repairs = compare([elsewhere], [], {held.id: held}, APP)
+    repairs = compare([elsewhere], [], {held.id: Held(held)}, APP)
     assert repairs.close == ["a-1.1"]
     assert not repairs.new
 
@@ -87,6 +89,64 @@ def test_legs_and_bridges_that_belong_to_nothing_are_ended() -> None:
     assert repairs.legs == ["leg.a-9.9.1"]
     assert repairs.bridges == ["br.a-9.9.1"]
     assert not repairs.new
+
+
+def found(
+    channels: list[Channel], bridges: list[Bridge], *held: Call, actors: str = "", records: str = ""
+) -> set[Kind]:
+    """The kinds of difference; `actors` and `records` name calls by the last part of their id."""
+    repairs = compare(channels, bridges, {each.id: Held(each) for each in held}, APP)
+    mine = {each.id: each for each in held if each.id.rpartition(".")[2] in actors.split()}
+    return {each.kind for each in differences(repairs, mine, {CallId(f"a-1.{n}") for n in records.split()})}
+
+
+def test_nothing_differs_of_healthy_calls() -> None:
+    waiting = call("a-1.1", Waiting(TOPIC, TOPIC, 1, offers=(OFFER,)))
+    talk = call("a-1.2", Talking(TOPIC, Offer("e:8", AgentId("bob")), 1))
+    channels = [channel(name) for name in ("a-1.1", "leg.a-1.1.7", "a-1.2", "leg.a-1.2.8")]
+    bridges = [bridge("br.a-1.2.8", "a-1.2", "leg.a-1.2.8")]
+    assert found(channels, bridges, waiting, talk, actors="1 2", records="1 2") == set()
+
+
+def test_what_differs_is_told_by_its_kind() -> None:
+    waiting = call("a-1.1", Waiting(TOPIC, TOPIC, 1))
+    talk = call("a-1.1", Talking(TOPIC, OFFER, 1))
+    here = [channel("a-1.1")]
+    assert found(here, []) == {"channel_without_call"}
+    assert found([], [], waiting, actors="1", records="1") == {"call_without_channel"}
+    assert found(here, [], waiting, records="1") == {"record_without_actor"}
+    assert found([], [], waiting, records="1") == {"record_without_actor"}
+    assert found(here, [], waiting, actors="1") == {"actor_without_record"}
+    assert found(here, [], talk, actors="1", records="1") == {"talk_without_leg"}
+    assert found([channel("leg.a-1.9.1")], [bridge("br.a-1.9.1")]) == {"stray_leg", "stray_bridge"}
+
+
+def test_every_kind_is_documented_and_has_its_sentence() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "repairs.md").read_text(encoding="utf-8")
+    assert set(REPAIRS) == set(get_args(Kind))
+    assert all(f"| `{kind}` |" in documented for kind in get_args(Kind))
+
+
+def test_who_was_cut_off_and_is_being_promised_an_answer_is_left_to_it() -> None:
+    gone = call("a-1.1", Promising(TOPIC, message=False, recording=0, gone=True))
+    assert found([], [], gone, actors="1", records="1") == set()
+
+
+def test_a_difference_is_named_by_what_differs() -> None:
+    repairs = compare([channel("leg.a-9.9.1")], [], {}, APP)
+    assert differences(repairs, {}, ()) == {Difference("stray_leg", "leg.a-9.9.1")}
+
+
+def test_a_call_died_with_asterisk_if_it_is_older_or_was_known_to_another() -> None:
+    assert died_with_asterisk(1_000, 2_000, restarted=False)
+    assert not died_with_asterisk(3_000, 2_000, restarted=False)
+    assert died_with_asterisk(3_000, 2_000, restarted=True)
+
+
+def test_what_may_play_is_told_with_the_facts() -> None:
+    waiting = call("a-1.1", Waiting(TOPIC, TOPIC, 1, queued=True, play=3))
+    repairs = compare([channel("a-1.1")], [], {waiting.id: Held(waiting, (3, 4))}, APP)
+    assert repairs.adopt[0].facts == Adopted(playing=(3, 4))
 
 
 @pytest.mark.parametrize("text", ["a-1700000000.12", "leg.x", "leg..3", "br.a-1.1.x", ""])
@@ -114,18 +174,18 @@ def record(phase: Phase, state: CallState, offer: Offer | None = None) -> CallRe
 
 def test_an_offer_is_what_the_queue_says_it_is() -> None:
     waiting = Waiting(TOPIC, TopicId("voirie"), 5)
-    assert revive(record(waiting, "waiting")).phase == waiting
-    assert revive(record(waiting, "offered", OFFER)).phase == replace(waiting, queued=True, offers=(OFFER,))
-    assert revive(record(replace(waiting, offers=(OFFER,)), "waiting")).phase == waiting
+    assert revive(record(waiting, "waiting")).call.phase == waiting
+    assert revive(record(waiting, "offered", OFFER)).call.phase == replace(waiting, queued=True, offers=(OFFER,))
+    assert revive(record(replace(waiting, offers=(OFFER,)), "waiting")).call.phase == waiting
 
 
 def test_a_talk_is_what_the_queue_says_it_is() -> None:
     talk = Talking(TOPIC, replace(OFFER, answered=True), 5)
-    assert revive(record(Waiting(TOPIC, TOPIC, 5), "talking", OFFER)).phase == talk
+    assert revive(record(Waiting(TOPIC, TOPIC, 5), "talking", OFFER)).call.phase == talk
 
 
 def test_a_call_that_was_taking_leave_does_not_talk_again() -> None:
-    assert revive(record(Parting("answered"), "talking", OFFER)).phase == Parting("answered")
+    assert revive(record(Parting("answered"), "talking", OFFER)).call.phase == Parting("answered")
 
 
 def test_a_snapshot_that_nobody_wrote_is_refused() -> None:

@@ -62,7 +62,7 @@ async def test_a_relay_service_has_a_line_even_then(hall: Hall) -> None:
     await hall.until(lambda: "queued" in hall.switch.said(relay))
 
 
-@pytest.mark.parametrize("status", [400, 404, 500, 503])
+@pytest.mark.parametrize("status", [400, 404, 409, 500, 503])
 async def test_an_origination_that_is_refused_goes_to_the_next_agent(hall: Hall, status: int) -> None:
     await hall.agent("alice")
     hall.fake.on("POST", "channels/leg[^/]+", refuse(status, "no"), times=1)

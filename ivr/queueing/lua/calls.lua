@@ -304,6 +304,19 @@ handlers.restore = function()
   return true
 end
 
+-- A call was not as Asterisk shows it, and is again: a line of its history. `nonce` tells a command that comes
+-- twice from a second one; the last ones are remembered.
+handlers.repair = function()
+  local last = redis.call('HGET', SITE, 'repairs') or ''
+  local mark = args.nonce .. ' '
+  if string.find(last, mark, 1, true) then
+    return false
+  end
+  redis.call('HSET', SITE, 'repairs', string.sub(last .. mark, -NONCES))
+  log('repair', { 'call', args.call, 'kind', args.kind, 'node', args.node })
+  return true
+end
+
 handlers.status = function()
   return place, call_of(args.call)
 end

@@ -6,6 +6,7 @@
 local EVENTS_KEPT = '100000'
 local REMEMBERED = 256
 local EXTENSIONS = 2
+local NONCES = 1152
 
 -- One command's own: set anew by `open`, so that nothing of the one before is left, whatever its end.
 local SITE, CALLS, AGENTS, OFFERS, DEADLINES, EVENTS, IDLE, KNOWN, WAITING, PREFIX
