@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ivr.ari import AriClient, Reply
     from ivr.core.caller import CallId
     from ivr.core.plan import Agent, PromptId
+    from ivr.queueing.model import NodeId
 
 _log = log.get("line")
 
@@ -80,13 +81,18 @@ class Line:
         """Stop the hold music."""
         self._ari.channels.stopMoh(channelId=self._call, lane=self._call)
 
-    def dial(self, token: str, agent: Agent, ring_ms: int, refused: Callable[[], None]) -> None:
-        """Ring an agent; the leg enters our application when it is up."""
+    def dial(
+        self, token: str, agent: Agent, ring_ms: int, refused: Callable[[], None], beyond: NodeId | None = None
+    ) -> None:
+        """Ring an agent; the leg enters our application when it is up.
+
+        `beyond` is the node where the agent's phone is registered, when it is not ours.
+        """
         n = offer_number(token)
         self._legs.add(n)
         reply = self._ari.channels.originateWithId(
             channelId=str(OwnId("leg", self._call, n)),
-            endpoint=f"PJSIP/{agent.endpoint}",
+            endpoint=f"PJSIP/{agent.endpoint}" + (f"@node-{beyond}" if beyond else ""),
             app=self._app,
             appArgs=f"leg,{self._call},{token}",
             timeout=max(1, ring_ms // 1000),

@@ -25,9 +25,12 @@ HEARD_S: Final = 0.3
 
 
 class Trial:
-    """One house under test. `hertz` is the tone of each prompt; "hold" is the music's."""
+    """One house under test. `hertz` is the tone of each prompt; "hold" is the music's.
 
-    def __init__(self, house: House, hertz: Mapping[str, int]) -> None:
+    `first` is the first spare agent: houses of one site have different ones.
+    """
+
+    def __init__(self, house: House, hertz: Mapping[str, int], first: int = 0) -> None:
         self.house = house
         self.hertz = hertz
         self.said = house.plan.announcements
@@ -35,7 +38,7 @@ class Trial:
         self.here: list[Phone] = []
         self.calls: list[PhoneCall] = []
         self._base = 0.0
-        self._spares = itertools.count()
+        self._spares = itertools.count(first)
         self._callers = itertools.count()
 
     async def __aenter__(self) -> Self:

@@ -14,7 +14,7 @@ from ivr.core.plan import AgentId, TopicId
 from ivr.core.state import Call, Offer, Parting, Phase, Talking, Waiting, encode
 from ivr.queueing.model import CallRecord, NodeId, Token
 from ivr.telephony.ids import parse
-from ivr.telephony.resync import compare, revive
+from ivr.telephony.resync import Repairs, compare, revive
 
 if TYPE_CHECKING:
     from ivr.queueing.model import CallState
@@ -87,6 +87,13 @@ def test_legs_and_bridges_that_belong_to_nothing_are_ended() -> None:
     assert repairs.legs == ["leg.a-9.9.1"]
     assert repairs.bridges == ["br.a-9.9.1"]
     assert not repairs.new
+
+
+def test_what_another_node_rings_here_is_left_alone() -> None:
+    """Its channel and the agent's are in the dialplan's Dial(), whichever of their bridges."""
+    channels = [channel("a-1.3", runs="Dial"), channel("a-1.4", runs="AppDial")]
+    repairs = compare(channels, [bridge("f3b1", "a-1.3", "a-1.4")], {}, APP)
+    assert repairs == Repairs()
 
 
 @pytest.mark.parametrize("text", ["a-1700000000.12", "leg.x", "leg..3", "br.a-1.1.x", ""])
