@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import pytest_asyncio
@@ -83,9 +83,9 @@ async def free(trial: Trial, phone: Phone, seconds: float = SOON_S) -> None:
 
 async def reason_of(trial: Trial, phone: Phone) -> str:
     """Why the agent's last offer ended unanswered."""
-    lines = await trial.house._redis.xrevrange(trial.house.queue.keys.name("events"), count=50)
+    lines: Any = await trial.house._redis.xrevrange(trial.house.queue.keys.name("events"), count=50)
     told = (fields for _, fields in lines if fields[b"type"] == b"withdrawn")
-    return next(f[b"reason"].decode() for f in told if f[b"agent"].decode() == trial._id(phone))
+    return next(str(f[b"reason"], "ascii") for f in told if str(f[b"agent"], "ascii") == trial._id(phone))
 
 
 @pytest.mark.parametrize("way", ["a to b", "b to a"])

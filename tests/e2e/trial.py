@@ -202,7 +202,7 @@ class Trial:
         self.here.clear()
 
     async def nothing_left(self) -> None:
-        """Fails unless no channel, bridge, call, offer, talk, deadline (a rest apart) or task is left soon."""
+        """Fails unless no channel, bridge, call, offer, talk, deadline (rests, leases apart) or task is left soon."""
         left: dict[str, object] = {}
 
         async def gone() -> bool:
@@ -213,7 +213,7 @@ class Trial:
                 offers=list(held.offers),
                 talks=list(held.talks),
                 waiting=dict(held.waiting),
-                deadlines=[member for member in held.deadlines if not member.startswith(("agent:", "known:"))],
+                deadlines=[member for member in held.deadlines if not member.startswith(("agent:", "known:", "node:"))],
                 engaged=[agent.id for agent in held.agents.values() if agent.token or agent.call],
                 channels=await self.house.channels(),
                 bridges=await self.house.bridges(),
