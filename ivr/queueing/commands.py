@@ -168,10 +168,15 @@ def restore(talk: m.Talk, snapshot: str | None = None, rev: int | None = None) -
     return Command("restore", args, replies.changed, snapshot)
 
 
-def presence(agent: AgentId, groups: Iterable[GroupId], node: m.NodeId, *, present: bool) -> Command[m.Changed]:
-    """A phone came or went at a node. Repeat it freely: only news count."""
+def presence(
+    agent: AgentId, groups: Iterable[GroupId], node: m.NodeId, *, present: bool, busy: bool | None = None
+) -> Command[m.Changed]:
+    """A phone came or went at a node. Repeat it freely: only news count.
+
+    `busy`: whether one that is there has a call outside of us; None: as was told, unless the node is another.
+    """
     names = "|".join(checked(group, "group") for group in groups)
-    args = {"agent": checked(agent, "agent"), "groups": names, "node": node, "present": present}
+    args = {"agent": checked(agent, "agent"), "groups": names, "node": node, "present": present, "busy": busy}
     return Command("presence", args, replies.changed)
 
 

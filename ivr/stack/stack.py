@@ -159,7 +159,7 @@ class Stack:
 
     def _refuse_long_paths(self) -> None:
         longest = max(
-            (self._redis_socket, programs.emergency_socket(self.state_dir), self._control),
+            (programs.redis_socket(self.state_dir), programs.emergency_socket(self.state_dir), self._control),
             key=lambda path: len(str(path)),
         )
         if len(str(longest).encode()) > _LONGEST_SOCKET:
@@ -251,7 +251,7 @@ class Stack:
     def redis_url(self) -> str:
         """Return the address of Redis, a unix socket that its owner alone may open."""
         beside = self.config.beside
-        return beside.redis_url if beside else f"unix://{self._redis_socket}"
+        return beside.redis_url if beside else f"unix://{programs.redis_socket(self.state_dir)}"
 
     @property
     def spool(self) -> Path:
@@ -398,10 +398,6 @@ class Stack:
                 if pid is not None
             ]
             self._claim.note(*pids)
-
-    @property
-    def _redis_socket(self) -> Path:
-        return programs.redis_socket(self.state_dir)
 
     @property
     def _control(self) -> Path:

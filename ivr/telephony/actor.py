@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ivr.core.caller import CallId
     from ivr.core.plan import Plan
     from ivr.core.state import Offer
-    from ivr.queueing import model as queueing
     from ivr.queueing.model import Moves, NodeId
     from ivr.queueing.queue import Queue
     from ivr.telephony.line import Line
@@ -83,7 +82,6 @@ class CallActor:
         self._watchdog: asyncio.TimerHandle | None = None
         self._given_away = False
         self._tokens: dict[int, str] = {}
-        self._nodes: dict[str, NodeId] = {}
         self._legs_up: set[int] = set()
         self._trail: list[tuple[int, str, str]] = []
         self._tokens.update((offer_number(offer.token), offer.token) for offer in _offers(call))
@@ -169,11 +167,6 @@ class CallActor:
     def knows(self, token: str) -> bool:
         """Return whether that offer is one of the call's present ones."""
         return any(offer.token == token for offer in _offers(self.call))
-
-    def offered(self, offer: queueing.Offer) -> None:
-        """Tell the call of an agent who is reserved for it, and remember at which node their phone is."""
-        self._nodes[offer.token] = offer.agent_node
-        self.put(ev.OfferMade(offer.token, offer.agent))
 
     # -- legs --------------------------------------------------------------
 
@@ -311,11 +304,10 @@ class CallActor:
                 line.hold()
             case fx.StopHold():
                 line.stop_hold()
-            case fx.DialAgent(token, agent):
+            case fx.DialAgent(token, agent, node):
                 self._tokens[offer_number(token)] = token
                 refused = self._failed(ev.AgentFailed(token, "failed"))
-                node = self._nodes.pop(token, self._desk.node)
-                beyond = node if node != self._desk.node else None
+                beyond = node if node != self._desk.node else ""
                 line.dial(token, self._plan.agents[agent], self._plan.ring_timeout_ms, refused, beyond)
             case fx.Bridge(token):
                 self._end_watchdog()

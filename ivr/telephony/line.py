@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ivr.ari import AriClient, Reply
     from ivr.core.caller import CallId
     from ivr.core.plan import Agent, PromptId
-    from ivr.queueing.model import NodeId
 
 _log = log.get("line")
 
@@ -81,12 +80,10 @@ class Line:
         """Stop the hold music."""
         self._ari.channels.stopMoh(channelId=self._call, lane=self._call)
 
-    def dial(
-        self, token: str, agent: Agent, ring_ms: int, refused: Callable[[], None], beyond: NodeId | None = None
-    ) -> None:
+    def dial(self, token: str, agent: Agent, ring_ms: int, refused: Callable[[], None], beyond: str = "") -> None:
         """Ring an agent; the leg enters our application when it is up.
 
-        `beyond` is the node where the agent's phone is registered, when it is not ours.
+        `beyond` is the node where the agent's phone is registered; empty: it is ours.
         """
         n = offer_number(token)
         self._legs.add(n)

@@ -508,8 +508,7 @@ class Reference:
                     agent.hold = agent.free_at = None
                 if agent.pause == "missed":
                     agent.pause = agent.back = None
-            if agent.node != args["node"]:
-                agent.busy = False
+            agent.busy = args.get("busy", agent.busy and agent.node == args["node"])
             agent.present, agent.groups, agent.node = True, groups, args["node"]
             self.free_of_gone(agent)
         elif agent and agent.present and agent.node == args["node"]:

@@ -269,10 +269,17 @@ class QueueMachine(RuleBasedStateMachine):
             self.do(c.accept(late, "late") if accept else c.decline(late, "miss", "late"))
             assert self.frozen() == before
 
-    @rule(agent=agents, which=groups, node=nodes, present=st.sampled_from([True, True, True, False]), twice=doubled)
-    def presence(self, agent: str, which: list[str], node: str, present: bool, twice: bool) -> None:
+    @rule(
+        agent=agents,
+        which=groups,
+        node=nodes,
+        present=st.sampled_from([True, True, True, False]),
+        busy=st.sampled_from([None, None, True, False]),
+        twice=doubled,
+    )
+    def presence(self, agent: str, which: list[str], node: str, present: bool, busy: bool | None, twice: bool) -> None:
         names = [GroupId(group) for group in which or GROUPS[:2]]
-        self.do(c.presence(AgentId(agent), names, NodeId(node), present=present), node, twice=twice)
+        self.do(c.presence(AgentId(agent), names, NodeId(node), present=present, busy=busy), node, twice=twice)
 
     @rule(node=nodes, worker=st.sampled_from("vw"), ttl=st.sampled_from([1, 5_000]), twice=doubled)
     def lease(self, node: str, worker: str, ttl: int, twice: bool) -> None:
@@ -420,7 +427,9 @@ class QueueMachine(RuleBasedStateMachine):
                 self.decline(pick, chance.choice(("miss", "miss", "busy", "gone")), node, twice)
             case "present":
                 names = chance.sample(GROUPS, chance.randint(1, 3))
-                self.presence(agent, names, node, chance.random() < 0.8, twice)
+                self.presence(
+                    agent, names, node, chance.random() < 0.8, chance.choice((None, None, True, False)), twice
+                )
             case "pause":
                 self.pause(agent, chance.choice((None, 10_000, 299_000)), twice)
             case "resume":

@@ -42,6 +42,13 @@ async def test_a_phone_that_moved_is_busy_only_where_it_is(queue: Queue) -> None
     await queue.busy(ANN, busy=True)
     await queue.presence(ANN, (CIVIL,), B, present=True)
     assert (await queue.dump()).agents[ANN].state == "idle"
+    await queue.presence(ANN, (CIVIL,), A, present=True, busy=True)
+    assert (await queue.dump()).agents[ANN].state == "busy"
+    await queue.presence(ANN, (CIVIL,), A, present=False, busy=False)
+    await queue.presence(ANN, (CIVIL,), A, present=True)
+    assert (await queue.dump()).agents[ANN].state == "busy"
+    await queue.presence(ANN, (CIVIL,), A, present=True, busy=False)
+    assert (await queue.dump()).agents[ANN].state == "idle"
 
 
 @pytest.mark.parametrize("given_back", [False, True])

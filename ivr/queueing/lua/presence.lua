@@ -9,11 +9,17 @@ local function unring(a)
   end
 end
 
--- What one node's worker says of the agent's other calls ends with the phone's place there.
+-- What a node's worker said of the agent's other calls ends with the phone's place there.
 handlers.presence = function()
   local a = agent_of(args.agent) or newcomer(args.agent)
   if args.present then
-    if a.present and a.groups == args.groups and a.node == args.node then
+    local busy = a.busy
+    if args.busy ~= nil then
+      busy = args.busy or nil
+    elseif a.node ~= args.node then
+      busy = nil
+    end
+    if a.present and a.groups == args.groups and a.node == args.node and a.busy == busy then
       return false
     end
     if not a.present then
@@ -25,10 +31,7 @@ handlers.presence = function()
         a.pause, a.back = nil, nil
       end
     end
-    if a.node ~= args.node then
-      a.busy = nil
-    end
-    a.present, a.groups, a.node = true, args.groups, args.node
+    a.present, a.groups, a.node, a.busy = true, args.groups, args.node, busy
     free_of_gone(a)
   else
     -- A phone lost by a node that it has already left is no news.
