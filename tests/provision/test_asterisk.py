@@ -342,7 +342,7 @@ async def test_only_a_peer_that_proves_itself_reaches_the_nodes_context(tmp_path
         word = asterisk.secrets.node_password
         assert (await node.invite("agent-lucie", caller="node-b", password="guess"))[0] == 401
         assert (await node.invite("agent-lucie", caller="node-c", password=word))[0] == 401
-        asterisk.expected.append(r"AOR 'node-b'|Endpoint 'node-b'")
+        asterisk.expected.append("AOR '' not found for endpoint 'node-b'")
         assert (await node.register("node-b", word))[-1] >= 400
         assert (await stranger.invite("agent-lucie", caller="node-b", password=word))[0] == 401
         assert (await stranger.register("node-b", word))[-1] >= 400
