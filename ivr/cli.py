@@ -230,7 +230,7 @@ def asterisk_render(
 ) -> None:
     """Write Asterisk's configuration: asterisk-config/ with the plan's numbers and agents."""
     from ivr.plan import load_or_raise  # noqa: PLC0415
-    from ivr.provision.render import RenderOptions, reload_of, render  # noqa: PLC0415
+    from ivr.provision.render import RenderOptions, peers_of, reload_of, render  # noqa: PLC0415
     from ivr.provision.secrets import Secrets  # noqa: PLC0415
 
     settings = Settings()
@@ -248,6 +248,7 @@ def asterisk_render(
         http_port=settings.ari_port,
         sounds_dir=settings.sounds,
         ari_user=settings.ari_user,
+        peers=peers_of(settings.peers),
     )
     changed = render(load_or_raise(settings.plan)[0], secrets, options, out)
     for path in changed:

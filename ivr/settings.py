@@ -67,6 +67,14 @@ class Settings(BaseSettings):
         ),
     ] = "10000-14999"
     trunk_match: Annotated[str, Field(description="addresses (CIDR) that the trunk calls from")] = "127.0.0.2/32"
+    peers: Annotated[
+        str,
+        Field(
+            pattern=r"^([a-z][a-z0-9]{0,15}=[0-9.]+:\d+(,\s*|$))*$",
+            description="our other nodes and their SIP addresses, `b=192.0.2.12:5060,c=…` (`ivr asterisk render`): "
+            "docs/nodes.md",
+        ),
+    ] = ""
     recordings: Annotated[
         str,
         Field(

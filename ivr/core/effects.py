@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -73,10 +73,11 @@ class LeaveQueue:
 
 @dataclass(frozen=True, slots=True)
 class DialAgent:
-    """Ring the agent."""
+    """Ring the agent. `node` is the offer's, and left out where effects are compared as text."""
 
     token: str
     agent: AgentId
+    node: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,10 +88,11 @@ class Overflowed:
 
 @dataclass(frozen=True, slots=True)
 class OfferMade:
-    """The queue reserved an agent for this call."""
+    """The queue reserved an agent for this call. `node` is where their phone is, and means nothing here."""
 
     token: str
     agent: AgentId
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)

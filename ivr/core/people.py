@@ -103,7 +103,7 @@ def offer_made(turn: Turn, made: ev.OfferMade) -> None:
         turn.drop_legs(others)
         others = ()
     turn.enter(replace(phase, offers=(*others, Offer(made.token, made.agent))))
-    turn.do(fx.DialAgent(made.token, made.agent))
+    turn.do(fx.DialAgent(made.token, made.agent, made.node))
 
 
 def offered(phase: Waiting, token: str) -> Offer | None:

@@ -17,6 +17,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _PATH: Final = re.compile(r"/[A-Za-z0-9_./@+-]*")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_.:@+%~/?=&!-]+")
 _DIGITS: Final = re.compile(r"\+?[0-9]{1,15}")
+_PEER: Final = re.compile(r"([a-z][a-z0-9]{0,15})=([0-9.]+):([0-9]{1,5})")
 _MAX_PORT: Final = 65_535
 
 MediaSecurity = Literal["rtp", "srtp"]
@@ -96,6 +97,34 @@ class TrunkRegistration:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """Another Asterisk of ours: its node's name, and the address of its SIP, which its calls come from."""
+
+    node: str
+    host: str
+    port: int
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be written, or is no machine's address."""
+        check_name(self.node, "peer")
+        check_host(self.host, f"peer {self.node}")
+        if ipaddress.ip_address(self.host).is_unspecified:
+            raise ProvisionError(f"peer {self.node}: {self.host} is no machine's address")
+        _check_port(self.port, f"peer {self.node}")
+
+
+def peers_of(text: str) -> tuple[Peer, ...]:
+    """Return the peers of a list such as "b=192.0.2.12:5060,c=192.0.2.13:5060"."""
+    found = []
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        match = _PEER.fullmatch(part)
+        if match is None:
+            raise ProvisionError(f"peers: {part!r} is not of the form node=address:port")
+        found.append(Peer(match[1], match[2], int(match[3])))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
     """A number of the trunk that is answered by Read() and Queue(), to compare costs with ours."""
 
@@ -143,6 +172,7 @@ class RenderOptions:
     tls: Tls | None = None
     registration: TrunkRegistration | None = None
     bench: Bench | None = None
+    peers: tuple[Peer, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be written, or would open more than was meant."""
@@ -164,6 +194,19 @@ class RenderOptions:
                 raise ProvisionError(f"{name}: {getattr(self, name)} is not at least 1")
         if self.trunk_networks == ():
             raise ProvisionError("trunk_match: no address")
+        self._check_peers()
+
+    def _check_peers(self) -> None:
+        """Refuse peers that could be taken for one another, for us or for the trunk."""
+        names = [self.node, *(peer.node for peer in self.peers)]
+        hosts = [self.sip_host, *(peer.host for peer in self.peers)]
+        for what, values in (("name", names), ("address", hosts)):
+            if twice := next((value for value in values if values.count(value) > 1), None):
+                raise ProvisionError(f"peers: two nodes have the {what} {twice!r}")
+        for peer in self.peers:
+            for network in self.trunk_networks:
+                if ipaddress.ip_address(peer.host) in ipaddress.ip_network(network):
+                    raise ProvisionError(f"peers: {peer.host} is the trunk's address (trunk_match {network})")
 
     @property
     def trunk_networks(self) -> tuple[str, ...]:

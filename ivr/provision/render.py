@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ivr.provision import sections
+from ivr.provision import peers, sections
 from ivr.provision.files import differs, write_atomically
-from ivr.provision.options import Bench, ProvisionError, RenderOptions, Tls, TrunkRegistration, bind
+from ivr.provision.options import Bench, Peer, ProvisionError, RenderOptions, Tls, TrunkRegistration, bind, peers_of
 from ivr.provision.template import fill
 
 if TYPE_CHECKING:
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bench",
+    "Peer",
     "ProvisionError",
     "Reload",
     "RenderOptions",
     "Tls",
     "TrunkRegistration",
     "compose",
+    "peers_of",
     "reload_of",
     "render",
 ]
@@ -87,6 +89,7 @@ def compose(plan: Plan, secrets: Secrets, options: RenderOptions, templates: Pat
         "TLS_TRANSPORT": sections.tls_transport(options),
         "TRUNK_MATCH": sections.trunk_matches(options),
         "TRUNK_REGISTRATION": sections.trunk_registration(options),
+        "PEERS": peers.endpoints(secrets, options, sections.REALM, sections.media(options)),
         "MEDIA": sections.media(options),
         "AGENT_MEDIA": sections.agent_media(options),
         "QUALIFY": str(options.qualify_s),
@@ -105,6 +108,7 @@ def compose(plan: Plan, secrets: Secrets, options: RenderOptions, templates: Pat
         "SAY_KEPT": sections.sound(plan, options, said.fallback_kept),
         "CODES": sections.codes(plan),
         "CODE": sections.code_context(plan, options),
+        "FROM_NODES": peers.dialplan(plan, options),
         "BENCH_QUEUE": sections.bench_queue(plan, options),
         "BENCH": sections.bench_dialplan(plan, options),
     }

@@ -38,12 +38,22 @@ class Secrets:
 
     `ari_password` opens ARI; `caller_key` (32 bytes) keys the references that stand
     for callers' numbers: losing it unlinks them for ever, leaking it lets them be guessed.
+    `node_password` is what the nodes of an installation prove to each other: they share the file.
 
     A password that was rotated stays accepted beside its successor until `retire`, so that
     nobody is shut out while Asterisk, workers and phones learn the new one at their own pace.
     """
 
-    __slots__ = ("_agents", "_ari_former", "_ari_turn", "_former", "ari_password", "caller_key", "path")
+    __slots__ = (
+        "_agents",
+        "_ari_former",
+        "_ari_turn",
+        "_former",
+        "ari_password",
+        "caller_key",
+        "node_password",
+        "path",
+    )
 
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
         """Take what the file holds; use `load_or_create`."""
@@ -57,13 +67,14 @@ class Secrets:
                 raise ProvisionError(f"{path}: format {content['format']!r} is not known")
             self.ari_password = str(content["ari_password"])
             self.caller_key = bytes.fromhex(content["caller_key"])
+            self.node_password = str(content["node_password"])
             self._agents = _words(content["agents"])
             self._ari_turn = int(content.get("ari_turn", 0))
             self._ari_former = str(content.get("ari_former", ""))
             self._former = _words(content.get("agents_former", {}))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ProvisionError(f"{path}: not a file of secrets ({error})") from error
-        if len(self.caller_key) != _KEY_BYTES or not self.ari_password:
+        if len(self.caller_key) != _KEY_BYTES or not self.ari_password or not self.node_password:
             raise ProvisionError(f"{path}: a secret is missing or cut short")
 
     @classmethod
@@ -79,6 +90,7 @@ class Secrets:
                     "caller_key": entropy.token_hex(_KEY_BYTES),
                     "agents": {},
                 }
+            content.setdefault("node_password", _password())  # files of earlier versions have none
             found = cls(path, content)
             found._write()
             return found
@@ -155,6 +167,7 @@ class Secrets:
             "format": _FORMAT,
             "ari_password": self.ari_password,
             "caller_key": self.caller_key.hex(),
+            "node_password": self.node_password,
             "agents": dict(sorted(self._agents.items())),
         }
         rotated = {

@@ -10,6 +10,7 @@ import phonenumbers
 
 from ivr.core.codes import LONGER, OUTCOME, PAUSE, READY
 from ivr.provision.options import ProvisionError, bind, check, check_name
+from ivr.provision.peers import MODULES as PEER_MODULES
 from ivr.provision.secrets import hashed_password
 
 if TYPE_CHECKING:
@@ -200,8 +201,12 @@ def agent_media(options: RenderOptions) -> str:
 
 def extra_modules(options: RenderOptions) -> str:
     """Return the modules that only some installations need."""
-    wanted = (*(_REGISTRATION_MODULES if options.registration else ()), *(_BENCH_MODULES if options.bench else ()))
-    return "\n".join(f"load = {module}" for module in wanted) or "; none"
+    wanted = (
+        *(_REGISTRATION_MODULES if options.registration else ()),
+        *(_BENCH_MODULES if options.bench else ()),
+        *(PEER_MODULES if options.peers else ()),
+    )
+    return "\n".join(f"load = {module}" for module in dict.fromkeys(wanted)) or "; none"
 
 
 def bench_queue(plan: Plan, options: RenderOptions) -> str:

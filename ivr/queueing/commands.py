@@ -173,10 +173,15 @@ def repair(call: m.CallId, kind: str, node: m.NodeId, nonce: str) -> Command[m.C
     return Command("repair", {"call": call, "kind": kind, "node": node, "nonce": nonce}, replies.changed)
 
 
-def presence(agent: AgentId, groups: Iterable[GroupId], node: m.NodeId, *, present: bool) -> Command[m.Changed]:
-    """A phone came or went at a node. Repeat it freely: only news count."""
+def presence(
+    agent: AgentId, groups: Iterable[GroupId], node: m.NodeId, *, present: bool, busy: bool | None = None
+) -> Command[m.Changed]:
+    """A phone came or went at a node. Repeat it freely: only news count.
+
+    `busy`: whether one that is there has a call outside of us; None: as was told, unless the node is another.
+    """
     names = "|".join(checked(group, "group") for group in groups)
-    args = {"agent": checked(agent, "agent"), "groups": names, "node": node, "present": present}
+    args = {"agent": checked(agent, "agent"), "groups": names, "node": node, "present": present, "busy": busy}
     return Command("presence", args, replies.changed)
 
 

@@ -310,9 +310,11 @@ class Queue:
         """Something of a call was mended; a line of its history."""
         return await self.run(commands.repair(call, kind, node, nonce))
 
-    async def presence(self, agent: AgentId, groups: Iterable[GroupId], node: NodeId, *, present: bool) -> m.Changed:
-        """A phone came or went at a node."""
-        return await self.run(commands.presence(agent, groups, node, present=present))
+    async def presence(
+        self, agent: AgentId, groups: Iterable[GroupId], node: NodeId, *, present: bool, busy: bool | None = None
+    ) -> m.Changed:
+        """A phone came or went at a node; whether it is busy outside of us."""
+        return await self.run(commands.presence(agent, groups, node, present=present, busy=busy))
 
     async def pause(self, agent: AgentId, reason: str, until: int | None, *, create: bool = False) -> m.Changed:
         """The agent takes no calls, until they resume."""

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-PARTS: Final = ("store", "lines", "agents", "known", "dispatch", "calls", "presence", "reap", "site", "main")
+PARTS: Final = ("store", "lines", "agents", "known", "dispatch", "calls", "nodes", "presence", "reap", "site", "main")
 MISSING: Final = "Function not found"
 """How Redis says that the library is not loaded."""
 _NAME: Final = "@{NAME}"

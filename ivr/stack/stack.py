@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from ivr.provision.files import write_atomically
 from ivr.provision.render import Reload, RenderOptions, reload_of, render
 from ivr.provision.secrets import Secrets
 from ivr.stack import console, ports, programs, registry
@@ -43,6 +44,7 @@ class StackConfig:
     `prompts_dir` holds <language>/<prompt>.alaw and music/hold.alaw. `app` is by default
     "ivr-<node>". `rtp_ports` is two for each leg of a call. `adjust` may change what is
     rendered, `amend` the rendered files themselves (it gets their folder), before the start.
+    `beside` is a running stack of another node, whose Redis, secrets and ledger this one uses.
     """
 
     plan: Plan
@@ -54,6 +56,7 @@ class StackConfig:
     http_bind: str = "127.0.0.1:0"
     trunk_match: str = "127.0.0.2/32"
     rtp_ports: int = 900
+    beside: Stack | None = None
     root: Root | None = None
     ready_timeout_ms: int = 30_000
     adjust: Callable[[RenderOptions], RenderOptions] | None = None
@@ -117,7 +120,10 @@ class Stack:
             (self.state_dir / name).mkdir(parents=True, exist_ok=True)
         self._refuse_long_paths()
         self._take_ports()
-        self._secrets = Secrets.load_or_create(self.state_dir / "secrets.json")
+        secrets_file = self.state_dir / "secrets.json"
+        if config.beside:
+            write_atomically(secrets_file, config.beside.secrets.path.read_text(encoding="utf-8"), 0o600)
+        self._secrets = Secrets.load_or_create(secrets_file)
         options = RenderOptions(
             node=config.node,
             app=self.app,
@@ -135,7 +141,7 @@ class Stack:
         render(config.plan, self._secrets, self._options, self.state_dir / "etc")
         if config.amend:
             config.amend(self.state_dir / "etc")
-        self._redis = Service(root, programs.redis(self.state_dir))
+        self._redis = config.beside.redis if config.beside else Service(root, programs.redis(self.state_dir))
         self._emergency = Service(root, programs.emergency(self.state_dir))
         self._asterisk = Service(
             root,
@@ -145,16 +151,15 @@ class Stack:
         )
         try:
             async with asyncio.TaskGroup() as starting:
-                starting.create_task(self._redis.start(config.ready_timeout_ms))
-                starting.create_task(self._emergency.start(config.ready_timeout_ms))
-                starting.create_task(self._asterisk.start(config.ready_timeout_ms))
+                for service in self._own:
+                    starting.create_task(service.start(config.ready_timeout_ms))
         except* StackError as failed:
             raise failed.exceptions[0] from None
         self._note_pids()
 
     def _refuse_long_paths(self) -> None:
         longest = max(
-            (self._redis_socket, programs.emergency_socket(self.state_dir), self._control),
+            (programs.redis_socket(self.state_dir), programs.emergency_socket(self.state_dir), self._control),
             key=lambda path: len(str(path)),
         )
         if len(str(longest).encode()) > _LONGEST_SOCKET:
@@ -170,11 +175,10 @@ class Stack:
             ports.require_free("HTTP of Asterisk", self._http_host, self._http_port)
 
     async def _end(self) -> None:
-        services = [service for service in (self._asterisk, self._redis, self._emergency) if service is not None]
         try:
-            await asyncio.gather(*(service.stop() for service in services))
+            await asyncio.gather(*(service.stop() for service in self._own))
         finally:
-            for service in services:
+            for service in self._own:
                 await service.kill()
             if self._ports is not None:
                 self._ports.release()
@@ -183,6 +187,12 @@ class Stack:
                 self._claim.release()
 
     # What it is
+
+    @property
+    def _own(self) -> list[Service]:
+        """Return the programs that this stack started and must end."""
+        redis = None if self.config.beside else self._redis
+        return [service for service in (self._asterisk, redis, self._emergency) if service is not None]
 
     @property
     def state_dir(self) -> Path:
@@ -240,7 +250,8 @@ class Stack:
     @property
     def redis_url(self) -> str:
         """Return the address of Redis, a unix socket that its owner alone may open."""
-        return f"unix://{self._redis_socket}"
+        beside = self.config.beside
+        return beside.redis_url if beside else f"unix://{programs.redis_socket(self.state_dir)}"
 
     @property
     def spool(self) -> Path:
@@ -275,7 +286,10 @@ class Stack:
 
     def env(self) -> Mapping[str, str]:
         """Return the IVR_* variables of a worker of this stack."""
+        beside = self.config.beside
+        shared = {"IVR_LEDGER_URL": f"sqlite:///{beside.state_dir / 'ledger.sqlite'}"} if beside else {}
         return {
+            **shared,
             "IVR_NODE": self.config.node,
             "IVR_ARI_URL": self.ari_url,
             "IVR_ARI_USER": self.options.ari_user,
@@ -361,8 +375,7 @@ class Stack:
 
     async def ended(self) -> str:
         """Return, once one of the programs has ended without being asked to, a sentence that says so."""
-        services = (self.redis, self.emergency, self.asterisk)
-        waiting = {asyncio.create_task(service.ended()): service for service in services}
+        waiting = {asyncio.create_task(service.ended()): service for service in self._own}
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -380,16 +393,12 @@ class Stack:
         if self._claim is not None:
             pids = [
                 pid
-                for service in (self.redis, self.emergency, self.asterisk)
+                for service in self._own
                 if service.running
                 for pid in (service.supervisor_pid, service.pid)
                 if pid is not None
             ]
             self._claim.note(*pids)
-
-    @property
-    def _redis_socket(self) -> Path:
-        return programs.redis_socket(self.state_dir)
 
     @property
     def _control(self) -> Path:

@@ -297,10 +297,11 @@ class CallActor:
                 line.hold()
             case fx.StopHold():
                 line.stop_hold()
-            case fx.DialAgent(token, agent):
+            case fx.DialAgent(token, agent, node):
                 self._tokens[offer_number(token)] = token
                 refused = self._failed(ev.AgentFailed(token, "failed"))
-                line.dial(token, self._plan.agents[agent], self._plan.ring_timeout_ms, refused)
+                beyond = node if node != self._desk.node else ""
+                line.dial(token, self._plan.agents[agent], self._plan.ring_timeout_ms, refused, beyond)
             case fx.Bridge(token):
                 self._end_watchdog()
                 line.bridge(token, self._failed(ev.BridgeFailed(token)))

@@ -103,8 +103,8 @@ class Calls:
         match news:
             case Withdrawn(token=token):
                 actor.put(ev.OfferWithdrawn(token))
-            case Offer(token=token, agent=agent, accepted=None) if not actor.knows(token):
-                actor.put(ev.OfferMade(token, agent))
+            case Offer(token=token, agent=agent, agent_node=node, accepted=None) if not actor.knows(token):
+                actor.put(ev.OfferMade(token, agent, node))
             case News(kind="unstaffed"):
                 actor.put(ev.Unstaffed())
             case News(kind="overflow"):

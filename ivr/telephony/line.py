@@ -97,13 +97,16 @@ class Line:
         """Stop the hold music."""
         self._ari.channels.stopMoh(channelId=self._call, lane=self._call)
 
-    def dial(self, token: str, agent: Agent, ring_ms: int, refused: Callable[[], None]) -> None:
-        """Ring an agent; the leg enters our application when it is up."""
+    def dial(self, token: str, agent: Agent, ring_ms: int, refused: Callable[[], None], beyond: str = "") -> None:
+        """Ring an agent; the leg enters our application when it is up.
+
+        `beyond` is the node where the agent's phone is registered; empty: it is ours.
+        """
         n = offer_number(token)
         self._legs.add(n)
         reply = self._ari.channels.originateWithId(
             channelId=str(OwnId("leg", self._call, n)),
-            endpoint=f"PJSIP/{agent.endpoint}",
+            endpoint=f"PJSIP/{agent.endpoint}" + (f"@node-{beyond}" if beyond else ""),
             app=self._app,
             appArgs=f"leg,{self._call},{token}",
             timeout=max(1, ring_ms // 1000),

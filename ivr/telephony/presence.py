@@ -62,12 +62,10 @@ class Presence:
             self._outside |= {channel: agent.id for channel in endpoint.channel_ids if parse(channel) is None}
             here = endpoint.state == _ONLINE
             if queue is not None:
-                await queue.presence(agent.id, agent.groups, self._node, present=here)
-                await queue.busy(agent.id, busy=agent.id in self._outside.values())
-                continue
-            await self._present(agent, present=here)
-            if here:
-                await self.busy(agent.id)
+                busy = agent.id in self._outside.values()
+                await queue.presence(agent.id, agent.groups, self._node, present=here, busy=busy)
+            else:
+                await self._present(agent, present=here)
 
     def heard(self, event: AnyEvent) -> None:
         """Take an event about a phone, or about a channel of one that is not ours."""
@@ -114,7 +112,10 @@ class Presence:
                 await self.busy(agent)
 
     async def _present(self, agent: Agent, *, present: bool) -> None:
-        self._route(await self._queue.presence(agent.id, agent.groups, self._node, present=present))
+        async with self._turns[agent.id]:
+            busy = agent.id in self._outside.values()
+            told = await self._queue.presence(agent.id, agent.groups, self._node, present=present, busy=busy)
+            self._route(told)
 
     def _tell(self, news: Coroutine[Any, Any, None]) -> None:
         self._tasks.start(self._send(news))

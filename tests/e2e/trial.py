@@ -25,9 +25,12 @@ HEARD_S: Final = 0.3
 
 
 class Trial:
-    """One house under test. `hertz` is the tone of each prompt; "hold" is the music's."""
+    """One house under test. `hertz` is the tone of each prompt; "hold" is the music's.
 
-    def __init__(self, house: House, hertz: Mapping[str, int]) -> None:
+    `first` is the first spare agent: houses of one site have different ones.
+    """
+
+    def __init__(self, house: House, hertz: Mapping[str, int], first: int = 0) -> None:
         self.house = house
         self.hertz = hertz
         self.said = house.plan.announcements
@@ -35,7 +38,7 @@ class Trial:
         self.here: list[Phone] = []
         self.calls: list[PhoneCall] = []
         self._base = 0.0
-        self._spares = itertools.count()
+        self._spares = itertools.count(first)
         self._callers = itertools.count()
 
     async def __aenter__(self) -> Self:
@@ -199,7 +202,7 @@ class Trial:
         self.here.clear()
 
     async def nothing_left(self) -> None:
-        """Fails unless no channel, bridge, call, offer, talk, deadline (a rest apart) or task is left soon."""
+        """Fails unless no channel, bridge, call, offer, talk, deadline (rests, leases apart) or task is left soon."""
         left: dict[str, object] = {}
 
         async def gone() -> bool:
@@ -210,7 +213,7 @@ class Trial:
                 offers=list(held.offers),
                 talks=list(held.talks),
                 waiting=dict(held.waiting),
-                deadlines=[member for member in held.deadlines if not member.startswith(("agent:", "known:"))],
+                deadlines=[member for member in held.deadlines if not member.startswith(("agent:", "known:", "node:"))],
                 engaged=[agent.id for agent in held.agents.values() if agent.token or agent.call],
                 channels=await self.house.channels(),
                 bridges=await self.house.bridges(),

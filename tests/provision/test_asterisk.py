@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ivr.core.plan import Agent, AgentId
-from ivr.provision.render import TEMPLATES, Bench, Tls, TrunkRegistration
+from ivr.provision.render import TEMPLATES, Bench, Peer, Tls, TrunkRegistration
 from tests.provision.instance import HOME, SOUNDS, TRUNK, instance
 from tests.provision.phone import phone
 from tests.provision.plans import codes, small_plan
@@ -28,6 +28,8 @@ NUMBER = "0536490000"
 CALLER = "+33639980001"
 OFFICE = "127.0.0.4"
 STRANGER = "127.0.0.5"
+NODE_B = "127.0.0.12"
+PEERS = (Peer("b", NODE_B, 9),)
 
 
 async def certificate(folder: Path) -> Tls | None:
@@ -69,6 +71,7 @@ async def test_starts_clean_with_every_option(tmp_path: Path) -> None:
             agent_media="srtp",
             verbose=3,
             tls=tls,
+            peers=PEERS,
         ) as asterisk:
             assert tls is None or f"127.0.0.1:{tls.port}" in await asterisk.cli("pjsip show transports")
             assert "sdes" in await asterisk.cli("pjsip show endpoint agent-omar")
@@ -298,3 +301,51 @@ async def test_the_bench_number_is_answered_by_read_and_queue(tmp_path: Path) ->
         await office.hears(20)
         assert caller.names(0, SOUNDS)[:1] == ["menu"]
         await call.bye()
+
+
+async def test_a_peer_reaches_an_agent_who_is_here_and_nothing_else(tmp_path: Path) -> None:
+    async with (
+        instance(tmp_path, small_plan(**codes()), peers=PEERS) as asterisk,
+        phone(OFFICE, asterisk.address) as office,
+        phone(NODE_B, asterisk.address) as node,
+    ):
+        word = asterisk.secrets.node_password
+        known = {"caller": "node-b", "password": word}
+        for dialled in ("112", "15", "0536490000", "+33639980001", "*21", "1", "s", "h", "T", "code", "fallback"):
+            assert (await node.invite(dialled, **known))[0] == 404, dialled
+        for dialled in ("agent-nobody", "agent-", "agent", "trunk", "node-b", "agent-lucie,1", "agent-lucie&agent-zoe"):
+            assert (await node.invite(dialled, **known))[0] == 404, dialled
+        asterisk.expected += ["Endpoint 'agent-lucie': Could", "session to endpoint 'agent-lucie'", "blocked due to"]
+        away, _ = await node.invite("agent-lucie", **known)
+        assert away >= 400
+
+        await office.register("agent-lucie", asterisk.secrets.agent_password("lucie"))
+        await asterisk.until("pjsip show contacts", "agent-lucie.* Avail")
+        status, call = await node.invite("agent-lucie", **known, P_Asserted_Identity=f"<sip:{CALLER}@{NODE_B}>")
+        assert status == 200
+        assert call is not None
+        assert CALLER in office.invites[-1].headers["from"]
+        await office.hears(10)
+        await node.hears(10)
+        assert (await call.refer("sip:112@127.0.0.1")).status >= 400
+        await call.bye()
+
+
+async def test_only_a_peer_that_proves_itself_reaches_the_nodes_context(tmp_path: Path) -> None:
+    async with (
+        instance(tmp_path, peers=PEERS) as asterisk,
+        phone(NODE_B, asterisk.address) as node,
+        phone(STRANGER, asterisk.address) as stranger,
+        phone(TRUNK, asterisk.address) as trunk,
+        phone(OFFICE, asterisk.address) as office,
+    ):
+        word = asterisk.secrets.node_password
+        assert (await node.invite("agent-lucie", caller="node-b", password="guess"))[0] == 401
+        assert (await node.invite("agent-lucie", caller="node-c", password=word))[0] == 401
+        asterisk.expected.append("AOR '' not found for endpoint 'node-b'")
+        assert (await node.register("node-b", word))[-1] >= 400
+        assert (await stranger.invite("agent-lucie", caller="node-b", password=word))[0] == 401
+        assert (await stranger.register("node-b", word))[-1] >= 400
+        assert (await trunk.invite("agent-lucie", caller="node-b"))[0] == 404
+        password = asterisk.secrets.agent_password("lucie")
+        assert (await office.invite("agent-zoe", caller="agent-lucie", password=password))[0] == 403

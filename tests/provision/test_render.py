@@ -14,11 +14,13 @@ from ivr.core.plan import Agent, AgentId, PauseReason, PromptId
 from ivr.provision.render import (
     TEMPLATES,
     Bench,
+    Peer,
     ProvisionError,
     RenderOptions,
     Tls,
     TrunkRegistration,
     compose,
+    peers_of,
     reload_of,
     render,
 )
@@ -288,3 +290,77 @@ def test_audio_is_bound_to_the_address_of_sip(secrets: Secrets) -> None:
     assert compose(small_plan(), secrets, RenderOptions(sip_host="192.0.2.7"))["pjsip.conf"].count(bound) == 2
     for everywhere in ("0.0.0.0", "::"):
         assert "media_address =" not in compose(small_plan(), secrets, RenderOptions(sip_host=everywhere))["pjsip.conf"]
+
+
+PEERS = (Peer("b", "192.0.2.12", 5060), Peer("c", "192.0.2.13", 5070))
+
+
+def test_a_node_alone_knows_no_other(secrets: Secrets) -> None:
+    texts = compose(small_plan(), secrets, RenderOptions())
+    bare = {name: re.sub(r"^\s*;.*$", "", text, flags=re.MULTILINE) for name, text in texts.items()}
+    assert not [name for name, text in bare.items() if "node-" in text or "from-nodes" in text]
+    assert "outbound" not in bare["modules.conf"]
+
+
+def test_a_peer_is_its_address_and_a_password(secrets: Secrets) -> None:
+    texts = compose(small_plan(), secrets, RenderOptions(node="a", peers=PEERS))
+    text = texts["pjsip.conf"]
+    for peer in PEERS:
+        name = f"node-{peer.node}"
+        bodies = re.findall(rf"^\[{name}\]\n(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
+        kinds = {re.findall(r"^type = (\w+)", body, re.MULTILINE)[0]: body for body in bodies}
+        assert set(kinds) == {"endpoint", "identify", "auth", "aor"}
+        assert f"match = {peer.host}\n" in kinds["identify"]
+        assert f"contact = sip:{peer.host}:{peer.port}\n" in kinds["aor"]
+        wanted = ("identify_by = ip", "context = from-nodes", "allow = alaw", "allow_transfer = no", "rtp_timeout = 60")
+        for line in wanted:
+            assert f"{line}\n" in kinds["endpoint"], line
+        hashed = hashlib.md5(f"{name}:standardiste:{secrets.node_password}".encode()).hexdigest()
+        assert f"username = {name}\npassword_digest = MD5:{hashed}\n" in kinds["auth"]
+        assert "username = node-a\n" in section(text, f"{name}-out")
+    assert secrets.node_password not in text
+    assert texts["modules.conf"].count("res_pjsip_outbound_authenticator_digest.so") == 1
+
+
+def test_a_peer_reaches_one_dial_for_each_agent_and_nothing_else(secrets: Secrets) -> None:
+    plan = small_plan(**codes(), ring_timeout_ms=20_000)
+    text = section(compose(plan, secrets, RenderOptions(peers=PEERS))["extensions.conf"], "from-nodes")
+    steps = re.findall(r"^(?:exten|\s*same) => (.*)$", text, re.MULTILINE)
+    wanted = []
+    for agent in ("agent-lucie", "agent-omar", "agent-zoe"):
+        wanted += [f"{agent},1,Dial(PJSIP/{agent},25)", "n,Hangup(${HANGUPCAUSE})"]
+    assert steps == wanted
+
+
+def test_agents_whom_another_node_could_not_tell_apart_are_refused(secrets: Secrets) -> None:
+    twin = Agent(AgentId("lu-cie"), "Lu Cie", ())
+    plan = small_plan(agents={**small_plan().agents, twin.id: twin})
+    compose(plan, secrets, RenderOptions())
+    with pytest.raises(ProvisionError, match="agent-lucie and agent-lu-cie"):
+        compose(plan, secrets, RenderOptions(peers=PEERS))
+
+
+def test_peers_are_read_from_one_line() -> None:
+    assert peers_of("b=192.0.2.12:5060, c=192.0.2.13:5070") == PEERS
+    assert peers_of("") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("b=192.0.2.12", "not of the form"),
+        ("b=node.example:5060", "not of the form"),
+        ("B=192.0.2.12:5060", "not of the form"),
+        ("b=192.0.2.12:0", "not a port"),
+        ("b=192.0.2:5060", "not an IP address"),
+        ("b=0.0.0.0:5060", "no machine's address"),
+        ("a=192.0.2.12:5060", "the name 'a'"),
+        ("b=192.0.2.12:5060,b=192.0.2.13:5060", "the name 'b'"),
+        ("b=192.0.2.12:5060,c=192.0.2.12:5070", "the address '192.0.2.12'"),
+        ("b=127.0.0.1:5070", "the address '127.0.0.1'"),
+        ("b=127.0.0.2:5060", "the trunk's address"),
+    ],
+)
+def test_a_peer_that_cannot_be_told_from_another_is_refused(text: str, why: str) -> None:
+    with pytest.raises(ProvisionError, match=why):
+        RenderOptions(peers=peers_of(text))

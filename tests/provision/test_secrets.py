@@ -29,6 +29,17 @@ def test_made_once_and_the_same_ever_after(tmp_path: Path) -> None:
     assert len({word, made.ari_password, made.agent_password("omar")}) == 3
 
 
+def test_a_file_of_an_earlier_version_gets_the_nodes_password(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    made = Secrets.load_or_create(path)
+    earlier = json.loads(path.read_text())
+    del earlier["node_password"]
+    path.write_text(json.dumps(earlier))
+    first, second = Secrets.load_or_create(path), Secrets.load_or_create(path)
+    assert first.ari_password == made.ari_password
+    assert first.node_password == second.node_password != made.node_password
+
+
 def test_the_file_is_its_owner_s_alone_even_when_it_was_not(tmp_path: Path) -> None:
     path = tmp_path / "secrets.json"
     Secrets.load_or_create(path)

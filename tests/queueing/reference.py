@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 DAY = 86_400_000
 WEEK = 7 * DAY
+NODE_GONE = 30_000
 
 
 @dataclass
@@ -103,6 +104,14 @@ class Known:
 
 
 @dataclass
+class Lease:
+    worker: str = ""
+    until: int = 0
+    gone_at: int = 0
+    watched: bool = False
+
+
+@dataclass
 class Reference:
     epoch: str
     clock: int = 0
@@ -114,6 +123,7 @@ class Reference:
     known: dict[tuple[str, str], Known] = field(default_factory=dict)
     topics: dict[str, dict[str, Any]] = field(default_factory=dict)
     empty: dict[str, int] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
     ranks: dict[str, dict[str, int]] = field(default_factory=dict)
     times: dict[str, int] = field(default_factory=dict)
     coded: bool = False
@@ -498,7 +508,9 @@ class Reference:
                     agent.hold = agent.free_at = None
                 if agent.pause == "missed":
                     agent.pause = agent.back = None
+            agent.busy = args.get("busy", agent.busy and agent.node == args["node"])
             agent.present, agent.groups, agent.node = True, groups, args["node"]
+            self.free_of_gone(agent)
         elif agent and agent.present and agent.node == args["node"]:
             agent.present = False
             self.unring(agent)
@@ -525,7 +537,10 @@ class Reference:
             agent.short, agent.misses = False, 0
 
     def do_busy(self, args: dict[str, Any], _: str | None) -> None:
-        self.agents[args["agent"]].busy = args["busy"]
+        agent = self.agents[args["agent"]]
+        if agent.busy != args["busy"]:
+            agent.busy = args["busy"]
+            self.free_of_gone(agent)
 
     def do_outcome(self, args: dict[str, Any], _: str | None) -> str:
         agent = self.agents.get(args["agent"])
@@ -552,6 +567,41 @@ class Reference:
     def do_forget(self, args: dict[str, Any], _: str | None) -> None:
         self.known = {key: known for key, known in self.known.items() if key[0] != args["caller"]}
 
+    # -- nodes
+
+    def do_lease(self, args: dict[str, Any], _: str | None) -> None:
+        lease = self.leases.setdefault(args["node"], Lease())
+        if args["worker"] == lease.worker or lease.until <= self.clock:
+            until = self.clock + args["ttl"]
+            self.leases[args["node"]] = Lease(args["worker"], until, until + NODE_GONE, watched=True)
+
+    def do_unlease(self, args: dict[str, Any], _: str | None) -> None:
+        lease = self.leases.get(args["node"], Lease())
+        if args["worker"] == lease.worker:
+            self.leases[args["node"]] = Lease("", 0, self.clock + NODE_GONE, watched=True)
+
+    def gone(self, node: str) -> bool:
+        return node in self.leases and self.leases[node].gone_at <= self.clock
+
+    def free_of_gone(self, agent: Agent) -> None:
+        if agent.answered and not agent.busy and self.calls[agent.call or ""].node != agent.node:
+            call = self.calls[agent.call or ""]
+            if self.gone(call.node):
+                self.hang_up(call)
+
+    def reap_node(self, node: str) -> None:
+        if not self.gone(node):
+            return
+        self.leases[node].watched = False
+        lost = [agent for agent in self.agents.values() if agent.node == node and agent.present]
+        for agent in lost:
+            agent.present = agent.busy = False
+        for agent in lost:
+            self.unring(agent)
+        for agent in self.agents.values():
+            if agent.node != node:
+                self.free_of_gone(agent)
+
     # -- what comes due
 
     def deadlines(self) -> dict[str, int]:
@@ -562,6 +612,7 @@ class Reference:
             due |= {f"call:{call.id}": widen_at} if widen_at is not None else {}
             due |= {f"guard:{call.id}": call.guard_at} if call.guard_at is not None else {}
         due |= {f"empty:{topic}": at for topic, at in self.empty.items()}
+        due |= {f"node:{node}": lease.gone_at for node, lease in self.leases.items() if lease.watched}
         return due | {f"known:{ref}|{topic}": k.due for (ref, topic), k in self.known.items() if k.due is not None}
 
     def do_reap(self, _: dict[str, Any], __: str | None) -> None:

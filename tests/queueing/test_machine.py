@@ -6,6 +6,7 @@ IVR_QUEUE_STEPS sets the number of commands (about; 5,000 unless told); `--hypot
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from redis import Redis
 from ivr.core.plan import AgentId, GroupId, SiteId, TopicId
 from ivr.queueing import commands as c
 from ivr.queueing.errors import QueueFault, StateLost
-from ivr.queueing.model import CallId, Dump, Epoch, Moves, NodeId, Routing, Step, Talk, Token, TopicRouting
+from ivr.queueing.model import CallId, Dump, Epoch, Moves, NodeId, Routing, Step, Talk, Token, TopicRouting, WorkerId
 from ivr.queueing.replies import text
 from ivr.queueing.sync import SyncQueue
 from tests.queueing.invariants import as_the_reference, the_invariants_hold
@@ -86,7 +87,7 @@ ROUTINGS = (
 WEIGHTS = {
     "time": 20, "new": 25, "join": 5, "leave": 6, "release": 14, "end": 12, "accept": 25, "decline": 10,
     "present": 5, "pause": 2, "resume": 6, "busy": 4, "reap": 12, "stale": 2, "late": 4, "configure": 4,
-    "outcome": 5, "extend": 2, "forget": 1,
+    "outcome": 5, "extend": 2, "forget": 1, "lease": 3, "unlease": 1,
 }  # fmt: skip
 
 agents = st.sampled_from(AGENTS)
@@ -133,7 +134,11 @@ class QueueMachine(RuleBasedStateMachine):
     def frozen(self) -> tuple[Any, ...]:
         """All that a command without effect must leave as it was."""
         dump = self.dump()
-        site = {key: value for key, value in dump.site.items() if key != "clock"}
+        site = {
+            key: json.loads(value) if key.startswith("lease:") else value
+            for key, value in dump.site.items()
+            if key != "clock"
+        }
         return (dump.calls, dump.agents, dump.offers, dump.talks, dump.deadlines, dump.idle, dump.waiting,
                 dump.known, site, self.redis.xlen(f"{{{SITE}}}:events"))  # fmt: skip
 
@@ -264,10 +269,25 @@ class QueueMachine(RuleBasedStateMachine):
             self.do(c.accept(late, "late") if accept else c.decline(late, "miss", "late"))
             assert self.frozen() == before
 
-    @rule(agent=agents, which=groups, node=nodes, present=st.sampled_from([True, True, True, False]), twice=doubled)
-    def presence(self, agent: str, which: list[str], node: str, present: bool, twice: bool) -> None:
+    @rule(
+        agent=agents,
+        which=groups,
+        node=nodes,
+        present=st.sampled_from([True, True, True, False]),
+        busy=st.sampled_from([None, None, True, False]),
+        twice=doubled,
+    )
+    def presence(self, agent: str, which: list[str], node: str, present: bool, busy: bool | None, twice: bool) -> None:
         names = [GroupId(group) for group in which or GROUPS[:2]]
-        self.do(c.presence(AgentId(agent), names, NodeId(node), present=present), node, twice=twice)
+        self.do(c.presence(AgentId(agent), names, NodeId(node), present=present, busy=busy), node, twice=twice)
+
+    @rule(node=nodes, worker=st.sampled_from("vw"), ttl=st.sampled_from([1, 5_000]), twice=doubled)
+    def lease(self, node: str, worker: str, ttl: int, twice: bool) -> None:
+        self.do(c.lease(NodeId(node), WorkerId(worker), ttl), node, twice=twice)
+
+    @rule(node=nodes, worker=st.sampled_from("vw"), twice=doubled)
+    def unlease(self, node: str, worker: str, twice: bool) -> None:
+        self.do(c.unlease(NodeId(node), WorkerId(worker)), node, twice=twice)
 
     @rule(agent=agents, back=st.sampled_from([None, 0, 10_000, 299_000, 3_600_000]), twice=doubled)
     def pause(self, agent: str, back: int | None, twice: bool) -> None:
@@ -407,7 +427,9 @@ class QueueMachine(RuleBasedStateMachine):
                 self.decline(pick, chance.choice(("miss", "miss", "busy", "gone")), node, twice)
             case "present":
                 names = chance.sample(GROUPS, chance.randint(1, 3))
-                self.presence(agent, names, node, chance.random() < 0.8, twice)
+                self.presence(
+                    agent, names, node, chance.random() < 0.8, chance.choice((None, None, True, False)), twice
+                )
             case "pause":
                 self.pause(agent, chance.choice((None, 10_000, 299_000)), twice)
             case "resume":
@@ -422,6 +444,10 @@ class QueueMachine(RuleBasedStateMachine):
                 self.extend(agent, chance.choice("abcd"), twice)
             case "forget":
                 self.forget(chance.choice(REFS[1:]), twice)
+            case "lease":
+                self.lease(node, chance.choice("vw"), chance.choice((1, 5_000)), twice)
+            case "unlease":
+                self.unlease(node, chance.choice("vw"), twice)
             case "stale" if self.tokens:
                 self.stale_token(pick, chance.random() < 0.5)
             case "late" if self.past:

@@ -16,7 +16,7 @@ from ivr.core.state import Call, Offer, Parting, Phase, Promising, Talking, Wait
 from ivr.ledger.names import REPAIRS
 from ivr.queueing.model import CallRecord, NodeId, Token
 from ivr.telephony.ids import parse
-from ivr.telephony.resync import Difference, Held, Kind, compare, died_with_asterisk, differences, revive
+from ivr.telephony.resync import Difference, Held, Kind, Repairs, compare, died_with_asterisk, differences, revive
 
 if TYPE_CHECKING:
     from ivr.queueing.model import CallState
@@ -147,6 +147,13 @@ def test_what_may_play_is_told_with_the_facts() -> None:
     waiting = call("a-1.1", Waiting(TOPIC, TOPIC, 1, queued=True, play=3))
     repairs = compare([channel("a-1.1")], [], {waiting.id: Held(waiting, (3, 4))}, APP)
     assert repairs.adopt[0].facts == Adopted(playing=(3, 4))
+
+
+def test_what_another_node_rings_here_is_left_alone() -> None:
+    """Its channel and the agent's are in the dialplan's Dial(), whichever of their bridges."""
+    channels = [channel("a-1.3", runs="Dial"), channel("a-1.4", runs="AppDial")]
+    repairs = compare(channels, [bridge("f3b1", "a-1.3", "a-1.4")], {}, APP)
+    assert repairs == Repairs()
 
 
 @pytest.mark.parametrize("text", ["a-1700000000.12", "leg.x", "leg..3", "br.a-1.1.x", ""])

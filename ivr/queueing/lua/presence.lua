@@ -1,10 +1,25 @@
 -- What is known of agents from outside: their phone, their pauses, their other calls, and what
 -- they say of their last call.
 
+local function unring(a)
+  if a.token and not a.answered then
+    local c = withdraw(offer_of(a.token), 'gone')
+    settle(a, now)
+    enter_line(c, c.step)
+  end
+end
+
+-- What a node's worker said of the agent's other calls ends with the phone's place there.
 handlers.presence = function()
   local a = agent_of(args.agent) or newcomer(args.agent)
   if args.present then
-    if a.present and a.groups == args.groups and a.node == args.node then
+    local busy = a.busy
+    if args.busy ~= nil then
+      busy = args.busy or nil
+    elseif a.node ~= args.node then
+      busy = nil
+    end
+    if a.present and a.groups == args.groups and a.node == args.node and a.busy == busy then
       return false
     end
     if not a.present then
@@ -16,18 +31,15 @@ handlers.presence = function()
         a.pause, a.back = nil, nil
       end
     end
-    a.present, a.groups, a.node = true, args.groups, args.node
+    a.present, a.groups, a.node, a.busy = true, args.groups, args.node, busy
+    free_of_gone(a)
   else
     -- A phone lost by a node that it has already left is no news.
     if not a.present or a.node ~= args.node then
       return false
     end
     a.present = false
-    if a.token and not a.answered then
-      local c = withdraw(offer_of(a.token), 'gone')
-      settle(a, now)
-      enter_line(c, c.step)
-    end
+    unring(a)
   end
   settle(a, now)
   log_agent(a, args.present and 'present' or 'gone')
@@ -79,6 +91,7 @@ handlers.busy = function()
     return false
   end
   a.busy = args.busy or nil
+  free_of_gone(a)
   settle(a, now)
   log_agent(a, args.busy and 'busy' or 'free')
   return true

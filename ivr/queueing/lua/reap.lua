@@ -95,6 +95,30 @@ reapers.known = function(field)
   return 'known'
 end
 
+reapers.node = function(node)
+  if not is_gone(node) then
+    return
+  end
+  local lost, others = {}, {}
+  for _, id in ipairs(redis.call('HKEYS', AGENTS)) do
+    local a = agent_of(id)
+    if a.node ~= node then
+      others[#others + 1] = a
+    elseif a.present then
+      a.present, a.busy = false, nil
+      settle(a, now)
+      log_agent(a, 'gone')
+      lost[#lost + 1] = a
+    end
+  end
+  for _, a in ipairs(lost) do
+    unring(a)
+  end
+  for _, a in ipairs(others) do
+    free_of_gone(a)
+  end
+end
+
 handlers.reap = function()
   local due = redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', int(now))
   local counts = { expired = 0, rested = 0 }

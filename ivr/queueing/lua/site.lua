@@ -106,11 +106,6 @@ handlers.configure = function()
   return true
 end
 
-local function lease_of(node)
-  local raw = redis.call('HGET', SITE, 'lease:' .. node)
-  return raw and cjson.decode(raw) or { worker = '', free_at = 0, term = 0 }
-end
-
 local function lease_reply(l)
   return { 'holder', l.worker, 'until', int(l.free_at), 'term', int(l.term) }
 end
@@ -124,8 +119,8 @@ handlers.lease = function()
     l.term = l.term + 1
     log('lease', { 'node', args.node, 'worker', args.worker, 'term', int(l.term) })
   end
-  l.worker, l.free_at = args.worker, now + args.ttl
-  redis.call('HSET', SITE, 'lease:' .. args.node, cjson.encode(l))
+  l.worker = args.worker
+  keep_lease(args.node, l, now + args.ttl)
   return lease_reply(l)
 end
 
@@ -134,8 +129,8 @@ handlers.unlease = function()
   if l.worker ~= args.worker or l.free_at == 0 then
     return false
   end
-  l.worker, l.free_at = '', 0
-  redis.call('HSET', SITE, 'lease:' .. args.node, cjson.encode(l))
+  l.worker = ''
+  keep_lease(args.node, l, 0)
   log('unlease', { 'node', args.node, 'worker', args.worker })
   return true
 end
