@@ -35,6 +35,11 @@ def test_every_fault_has_a_name_of_its_own_and_says_what_it_is() -> None:
     assert set(TRIED_IN_TESTS) <= set(BY_NAME)
 
 
+def test_the_documented_list_is_this_one() -> None:
+    documented = (PLAN.parents[1] / "docs" / "chaos.md").read_text(encoding="utf-8")
+    assert "".join(f"| `{fault.name}` | {fault.what} |\n" for fault in FAULTS) in documented
+
+
 def test_the_whole_list_has_random_kills_among_it_and_ends_with_the_crash() -> None:
     whole = the_list((), 7)
     assert [fault for fault in whole if fault in FAULTS] == list(FAULTS)
