@@ -59,7 +59,11 @@ async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> R
     before = await line.counts()
     began = time.time()
     await fault.begin(line)
-    at_once = notes.alive(line.lives(), began, NOTED_S) if fault.ends_calls else set()
+    owed: set[str] = set()
+    if fault.ends_calls:
+        lives = line.lives()
+        owed = notes.up(lives, began, NOTED_S)
+        line.dropped |= notes.there(lives, began)
     await asyncio.sleep(max(0.0, began + fault.seconds - time.time()))
     violations = set(await fault.check(line))
     await fault.end(line)
@@ -68,7 +72,7 @@ async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> R
     missing: set[str] = set()
     if fault.ends_calls:
         await asyncio.sleep(FILES_S)
-        missing = at_once - await line.promised()
+        missing = owed - await line.promised()
     steady = await _steady(line, ended)
     say("talks as before" if steady is not None else f"no talks as before within {STEADY_S:.0f} s")
     await asyncio.sleep(max(0.0, ended + fault.watch_s - time.time()))
@@ -76,7 +80,7 @@ async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> R
     await asyncio.sleep(1.0)  # what the phones and the capture have on their way
     until = time.time()
     after = await line.counts()
-    row = await _judged(line, began, until, but=at_once)
+    row = await _judged(line, began, until)
     row |= {
         "what": fault.what,
         "steady_after_s": steady,
@@ -86,7 +90,7 @@ async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> R
         "took_s": round(until - began, 1),
     }
     if fault.ends_calls:
-        row |= {"dropped": len(at_once), "without_file": len(missing)}
+        row |= {"dropped": len(owed), "without_file": len(missing)}
     await fault.tidy(line)
     row["ok"] = not (row["lost"] or row["doubled"] or row["violations"] or missing) and steady is not None
     return row
@@ -103,12 +107,12 @@ async def _steady(line: ChaosLine, since: float) -> float | None:
         await asyncio.sleep(0.5)
 
 
-async def _judged(line: ChaosLine, since: float, until: float, *, but: set[str]) -> Row:
+async def _judged(line: ChaosLine, since: float, until: float) -> Row:
     """Judge who ended since the last judgement; times in the figures count from `since`."""
     judged, line.judged = line.judged, until
     lives = line.lives()
-    verdict = notes.judge(lives, line.desks(), await line.promised(), judged, until, but=but)
-    gaps = [gap for gap in line.ears.gaps(judged, until) if notes.plain(gap.caller) not in but]
+    verdict = notes.judge(lives, line.desks(), await line.promised(), judged, until, but=line.dropped)
+    gaps = [gap for gap in line.ears.gaps(judged, until) if notes.plain(gap.caller) not in line.dropped]
     worst = max(gaps, key=lambda gap: gap.seconds, default=None)
     line.ears.forget(until)
     rings = [life.up - life.began for life in lives if life.up is not None and judged <= life.up < until]
@@ -139,7 +143,7 @@ async def last(line: ChaosLine, since: float) -> Row:
     while any(left.values()) and time.monotonic() < deadline:
         await asyncio.sleep(0.5)
         left = await line.left()
-    row = await _judged(line, since, time.time(), but=set())
+    row = await _judged(line, since, time.time())
     left = {name: count for name, count in left.items() if count}
     row |= {"what": "the load ends", "violations": len(left), "broken": [f"left: {left}"] if left else []}
     row |= {"steady_after_s": 0.0, "repairs": 0, "took_s": round(time.time() - since, 1)}

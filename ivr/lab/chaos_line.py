@@ -75,11 +75,14 @@ class ChaosLine:
         self._exit = contextlib.AsyncExitStack()
         self._standby: WorkerProcess | None = None
         self._binds: dict[WorkerProcess, str] = {}
+        self._workers = 1
         self._next_number = 0
         self._taps: list[asyncio.Task[None]] = []
         self._frail: list[str] = []
         self.judged = time.time()
         """Until when callers have been judged (Unix seconds)."""
+        self.dropped: set[str] = set()
+        """Numbers of callers whose calls a fault dropped by its nature."""
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as opening:
@@ -114,7 +117,8 @@ class ChaosLine:
 
     async def add_standby(self) -> None:
         """Start a second worker of the node, and return once it stands by."""
-        bind = f"127.0.0.1:{self.house.stack.ports.spare[1 + len(self._binds)]}"
+        self._workers += 1
+        bind = f"127.0.0.1:{self.house.stack.ports.spare[self._workers]}"
         standby = WorkerProcess({**self.house.env, "IVR_HTTP_BIND": bind}, self.house.stack.logs / "standby.log")
         self._binds[standby] = bind
         self._standby = standby
@@ -247,8 +251,11 @@ class ChaosLine:
         self._taps.clear()
         for crew in self.crews:
             crew.sipp.ease()
-        async with asyncio.timeout(PATIENCE_MS / 1_000 + 60):
-            await asyncio.gather(*(crew.sipp.done() for crew in self.crews))
+        waiting = [asyncio.create_task(crew.sipp.done()) for crew in self.crews]
+        await asyncio.wait(waiting, timeout=PATIENCE_MS / 1_000 + 30)
+        for crew in self.crews:
+            await crew.sipp.kill()  # whose call nobody ends
+        await asyncio.gather(*waiting)
 
     async def kill_frail(self) -> None:
         """The frail phones die; nobody says goodbye."""

@@ -201,13 +201,18 @@ def _outcome(life: Life, talks: Sequence[Talk], promised: Collection[str]) -> st
     return "hung up on without an answer" if life.how == "bye" else "the call failed"
 
 
-def alive(callers: Iterable[Life], at: float, heard_s: float) -> set[str]:
-    """Return the numbers of who was in a call at that instant, answered so long before."""
-    return {
-        life.number
-        for life in callers
-        if life.up is not None and life.up + heard_s <= at and (life.ended is None or life.ended > at)
-    }
+def up(callers: Iterable[Life], at: float, since_s: float) -> set[str]:
+    """Return the numbers of who was in a call at that instant that was answered so long before."""
+    return {life.number for life in _there(callers, at) if life.up is not None and life.up + since_s <= at}
+
+
+def there(callers: Iterable[Life], at: float) -> set[str]:
+    """Return the numbers of who was calling at that instant, answered or not."""
+    return {life.number for life in _there(callers, at)}
+
+
+def _there(callers: Iterable[Life], at: float) -> list[Life]:
+    return [life for life in callers if life.began <= at and (life.ended is None or life.ended > at)]
 
 
 def steady_after(talks: Iterable[Talk], since: float, until: float, rate: float, stretch_s: float) -> float | None:

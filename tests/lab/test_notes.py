@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ivr.lab.notes import Desks, Life, Lost, Talk, alive, desks, judge, lives, plain, steady_after, two_at_once
+from ivr.lab.notes import Desks, Life, Lost, Talk, desks, judge, lives, plain, steady_after, there, two_at_once, up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,11 +142,13 @@ def test_doubled_counts_both_kinds_in_the_stretch() -> None:
     assert judge([], [Desks(talks, (T + 3, T + 30))], (), T, T + 10).doubled == 2
 
 
-def test_who_is_alive() -> None:
+def test_who_is_there() -> None:
     callers = [life("bye", 9.0), Life(TWO, T + 7, T + 8), Life(plain("0639980003"), T)]
-    assert alive(callers, T + 5, 2.0) == {ONE}
-    assert alive(callers, T + 10, 2.0) == {TWO}
-    assert alive(callers, T + 8.5, 2.0) == {ONE}
+    assert up(callers, T + 5, 2.0) == {ONE}
+    assert up(callers, T + 10, 2.0) == {TWO}
+    assert up(callers, T + 8.5, 2.0) == {ONE}
+    assert there(callers, T + 5) == {ONE, plain("0639980003")}
+    assert there(callers, T + 9) == {TWO, plain("0639980003")}
 
 
 @pytest.mark.parametrize(
