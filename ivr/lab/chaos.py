@@ -45,6 +45,8 @@ SEED: Final = 7
 ADOPTED: Final = 500
 ADOPT_S: Final = 2.0
 ALL_BACK_S: Final = 60.0
+LOGS: Final = RUN / "chaos-logs"
+"""Of each fault that failed last time."""
 LAST: Final = "the last callers"
 ADOPTED_WORD: Final = "adopted what Asterisk held"
 COLUMNS: Final = (
@@ -176,10 +178,15 @@ async def run(
 async def _next(line: ChaosLine, fault: Fault, keep: Callable[[str, Row], None], say: Callable[[str], None]) -> bool:
     """Whether the line can be used further."""
     say(f"[bold]{fault.name}[/bold]: {fault.what}")
+    why = LOGS / fault.name
     try:
         row = await endure(line, fault, say)
+        if not row["ok"]:
+            await asyncio.to_thread(line.keep, why)
+            say(f"[red]failed[/red]: logs and notes are in {why}")
         await line.top_up()
     except (IvrError, RedisError, OSError, TimeoutError) as failed:
+        await asyncio.to_thread(line.keep, why)
         keep(fault.name, {"ok": False, "what": fault.what, "why": f"{type(failed).__name__} {failed}"})
         return False
     keep(fault.name, row)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import time
 from typing import TYPE_CHECKING, Final, Self
 
@@ -339,6 +340,16 @@ class ChaosLine:
                 if "IVR_NEXT=begin" in shown:
                     found.append(row[13])
         return found
+
+    def keep(self, folder: Path) -> None:
+        """Copy all logs and notes so far into a folder, for whoever asks why."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.house.stack.logs, folder)
+        sipps = {f"callers-{n}": crew.sipp for n, crew in enumerate(self.crews)}
+        sipps |= {f"agents-{n}": group.sipp for n, group in enumerate(self.groups)}
+        for name, sipp in sipps.items():
+            text = "\n".join((*sipp.log(), *sipp.errors()))
+            (folder / f"{name}.notes").write_text(text + "\n", encoding="utf-8")
 
     # -- ears
 

@@ -82,12 +82,20 @@ class Relay:
             return
         both = {writer, forth}
         self._writers |= both
+        pumps = {
+            asyncio.create_task(self._pump(reader, forth, slowly=False)),
+            asyncio.create_task(self._pump(back, writer, slowly=True)),
+        }
         try:
-            await asyncio.gather(self._pump(reader, forth, slowly=False), self._pump(back, writer, slowly=True))
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            # Whichever end goes, and however, the other learns it.
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
             self._writers -= both
             for each in both:
-                each.transport.abort()
+                each.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, slowly: bool) -> None:
         with contextlib.suppress(OSError):
@@ -97,4 +105,3 @@ class Relay:
                     await asyncio.sleep(_SLOW_S)
                 writer.write(data)
                 await writer.drain()
-            writer.write_eof()

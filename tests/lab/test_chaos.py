@@ -187,6 +187,22 @@ async def ends(reader: asyncio.StreamReader) -> bool:
         return True
 
 
+async def test_when_one_end_of_a_relay_goes_the_other_learns_it() -> None:
+    gone = asyncio.Event()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"unread")
+        assert await ends(reader)
+        gone.set()
+        writer.close()
+
+    server = await asyncio.start_server(listen, HOST, 0)
+    async with server, Relay(lambda: (HOST, int(server.sockets[0].getsockname()[1]))) as relay:
+        _, writer = await asyncio.open_connection(HOST, relay.port)
+        writer.transport.abort()  # as the socket of a process that was killed
+        await asyncio.wait_for(gone.wait(), 5.0)
+
+
 async def test_a_relay_passes_cuts_holds_and_mends(echo: int) -> None:
     async with Relay(lambda: (HOST, echo)) as relay:
         reader, writer = await asyncio.open_connection(HOST, relay.port)
