@@ -9,19 +9,40 @@ import secrets
 from typing import TYPE_CHECKING, Final, Self
 
 import pytest
+import pytest_asyncio
 
+from ivr.lab.house import House
 from ivr.lab.scenes import SOON_S, until
+from ivr.stack.root import ensure_root
+from tests.e2e.trial import Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
 
-    from tests.e2e.trial import Trial
+    from ivr.core.plan import Plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
 TRUNK: Final = "127.0.0.2"
-ALAW, G729, OPUS = "8", "18", "107"
+ALAW, G729, OPUS = "8", "18", "107\r\na=rtpmap:107 opus/48000/2"
 LONG: Final = "Marie-Antoinette " * 12 + "end!"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def odd(quick_plan: tuple[Plan, Path], tones: tuple[Path, dict[str, int]]) -> AsyncIterator[Trial]:
+    """A house of its own: Asterisk complains of what it cannot read."""
+    await asyncio.to_thread(ensure_root)
+    async with House(*quick_plan, tones[0], {"IVR_WRAP_MS": "0"}) as house, Trial(house, tones[1]) as it:
+        yield it
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def trial(odd: Trial) -> AsyncIterator[Trial]:
+    """The house, with nobody in it; after the test nothing of it may be left."""
+    yield odd
+    await odd.everybody_leaves()
+    await odd.nothing_left()
 
 
 class _Socket(asyncio.DatagramProtocol):
@@ -150,7 +171,7 @@ async def test_control_characters_in_the_name_are_served_or_refused_and_leave_no
     await trial.nothing_left()
 
 
-@pytest.mark.parametrize("codec", [G729, OPUS])
+@pytest.mark.parametrize("codec", [G729, OPUS], ids=["G.729", "Opus"])
 async def test_audio_that_we_do_not_speak_is_refused(trial: Trial, codec: str) -> None:
     async with OddCaller(trial, b"<sip:0639980001@127.0.0.2>", codec=codec) as caller:
         assert await caller.invite() == 488
