@@ -237,7 +237,8 @@ class ChaosLine:
             rate=rate,
             keys=key,
             patience_ms=PATIENCE_MS,
-            quiet_ms=1_000,
+            # Who is asked to speak sends silence as it is: five seconds of it end a message.
+            quiet_ms=20 if key == NOBODYS_KEY else 1_000,
             notes=True,
             bind=TRUNK,
             numbers=[f"063998{n % 10_000:04d}" for n in range(first, first + calls)],
