@@ -12,7 +12,7 @@ import pytest
 from ivr.core.caller import CallId
 from ivr.core.plan import AgentId, TopicId
 from ivr.lab.agreement import disagreements, grown, standing
-from ivr.lab.chaos import KILLS_AMONG, Book, the_list
+from ivr.lab.chaos import ADOPTION, KILLS_AMONG, Book, the_list
 from ivr.lab.chaos_load import FULL, NARROWED, SMALL, Shape, narrowed
 from ivr.lab.crowd import LoadFailed
 from ivr.lab.faults import BY_NAME, FAULTS, TRIED_IN_TESTS, random_kill
@@ -78,19 +78,33 @@ def test_the_plan_of_the_load_leaves_two_topics_to_people_who_are_not_there(tmp_
 
 def test_rows_are_kept_for_the_same_sources_and_load_alone(tmp_path: Path) -> None:
     path = tmp_path / "chaos.json"
-    book = Book(path, "abc", {"seed": 7})
-    book.keep("worker-kill", {"ok": True, "lost": 0})
-    assert json.loads(path.read_text()) == {
-        "ok": True,
-        "sources": "abc",
-        "seed": 7,
-        "faults": [{"name": "worker-kill", "ok": True, "lost": 0}],
-    }
-    assert Book(path, "abc", {"seed": 7}).rows["worker-kill"]["ok"]
-    assert Book(path, "abd", {"seed": 7}).rows == Book(path, "abc", {"seed": 8}).rows == {}
-    book.adopted = {"ok": False, "adopt_s": 3.0}
+
+    def read(digest: str, seed: int) -> Book:
+        return Book(path, digest, {"seed": seed, "load": {"rate": 2.0, "variety": (1.0,)}}, ["worker-kill"])
+
+    read("abc", 7).keep("worker-kill", {"ok": True, "lost": 0})
+    assert json.loads(path.read_text())["faults"] == [{"name": "worker-kill", "ok": True, "lost": 0}]
+    assert read("abc", 7).rows == {"worker-kill": {"ok": True, "lost": 0}}
+    assert read("abd", 7).rows == read("abc", 8).rows == {}
+
+
+def test_a_book_is_good_once_every_part_is_there_and_good(tmp_path: Path) -> None:
+    path = tmp_path / "chaos.json"
+    book = Book(path, "abc", {"seed": 7}, ["one", "two", ADOPTION])
+
+    def good() -> bool:
+        return bool(json.loads(path.read_text())["ok"])
+
+    book.keep("one", {"ok": True})
+    assert not good()
+    book.keep("two", {"ok": True})
+    assert not good()
+    book.adopted = {"ok": True, "adopt_s": 1.5}
     book.write()
-    assert (json.loads(path.read_text())["ok"], json.loads(path.read_text())["adopt_500_s"]) == (False, 3.0)
+    assert good()
+    assert json.loads(path.read_text())["adopt_500_s"] == 1.5
+    book.keep("two", {"ok": False})
+    assert not good()
 
 
 # The agreement
