@@ -116,7 +116,7 @@ async def _judged(line: ChaosLine, since: float, until: float) -> Row:
     lives = line.lives()
     verdict = notes.judge(lives, line.desks(), await line.promised(), judged, until, but=line.dropped)
     gaps = [gap for gap in line.ears.gaps(judged, until) if notes.plain(gap.caller) not in line.dropped]
-    worst = max(gaps, key=lambda gap: gap.seconds, default=None)
+    gaps.sort(key=lambda gap: -gap.seconds)
     line.ears.forget(until)
     rings = [life.up - life.began for life in lives if life.up is not None and judged <= life.up < until]
     return {
@@ -131,8 +131,11 @@ async def _judged(line: ChaosLine, since: float, until: float) -> Row:
             for each in verdict.lost[:20]
         ],
         "doubled": verdict.doubled,
-        "worst_silence_s": round(worst.seconds, 2) if worst else 0.0,
-        "worst_silence_from_s": round(worst.began - since, 1) if worst else None,
+        "worst_silence_s": round(gaps[0].seconds, 2) if gaps else 0.0,
+        "silences": [
+            {"caller": gap.caller[-4:], "from": round(gap.began - since, 1), "s": round(gap.seconds, 2)}
+            for gap in gaps[:10]
+        ],
         "silent_over_2_s": sum(gap.seconds > 2.0 for gap in gaps),  # noqa: PLR2004 - named in the figure
         "worst_answer_s": round(max(rings, default=0.0), 2),
     }
