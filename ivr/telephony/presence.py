@@ -63,7 +63,8 @@ class Presence:
             here = endpoint.state == _ONLINE
             if queue is not None:
                 await queue.presence(agent.id, agent.groups, self._node, present=here)
-                await queue.busy(agent.id, busy=agent.id in self._outside.values())
+                if here:  # an empty queue does not know who is away, and would refuse
+                    await queue.busy(agent.id, busy=agent.id in self._outside.values())
                 continue
             await self._present(agent, present=here)
             if here:
