@@ -22,6 +22,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
@@ -159,7 +160,10 @@ class Sipp:
         self._folder = folder
         self._began = time.monotonic()
         self._report: Report | None = None
-        self._end = asyncio.create_task(asyncio.to_thread(os.wait4, process.pid, 0), name="sipp")
+        # A thread of its own: the loop's few are for short work.
+        waiting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sipp")
+        self._end = asyncio.get_running_loop().run_in_executor(waiting, os.wait4, process.pid, 0)
+        waiting.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:
         return self
