@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
-LONG_S = 75.0
+LONG_S = 65.0
 """Longer than the watchdog of a caller waits."""
 OTHERS_EVERY_S = 5.0
 
