@@ -11,7 +11,7 @@ ARGS ?=
 # Compiled once, not at each start of each process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup root demo run check lint types unit test audit bench proof compose-test clean
+.PHONY: help setup root demo run check lint types unit test audit bench proof chaos chaos-kills compose-test clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,14 @@ bench: root ## what a call costs, beside Asterisk's own queue; ARGS=--quick for 
 proof: root ## the full figures; cut off, it goes on where it was
 	@echo "proof: about half an hour"
 	@$(BIN)/ivr proof
+
+chaos: root ## one fault after another, under load; ARGS="--faults a,b" for some; cut off, it goes on
+	@echo "chaos: about half an hour"
+	@$(BIN)/ivr chaos $(ARGS)
+
+chaos-kills: root ## random kills under load: N=200 SEED=7; cut off, it goes on
+	@echo "chaos: $(or $(N),200) random kills"
+	@$(BIN)/ivr chaos --kills $(or $(N),200) --seed $(or $(SEED),7) $(ARGS)
 
 compose-test: setup ## build and start docker-compose.yml, put one call through
 	@echo "compose-test: the same line, in Docker"

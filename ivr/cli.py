@@ -146,6 +146,21 @@ def proof() -> None:
 
 
 @app.command()
+def chaos(
+    *,
+    faults: Annotated[str, typer.Option(help="Only these, by name: worker-kill,redis-restart.")] = "",
+    kills: Annotated[int | None, typer.Option(min=1, help="So many random kills instead of the list.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the random kills: the same seed, the same kills.")] = 7,
+    small: Annotated[bool, typer.Option(help="A load for a weak machine; never the proof.")] = False,
+) -> None:
+    """Do faults to the line under load, one after another; figures in .run/chaos.json. Run again, it goes on."""
+    from ivr.lab.chaos import main as trouble  # noqa: PLC0415
+
+    names = [name.strip() for name in faults.split(",") if name.strip()]
+    raise typer.Exit(trouble(faults=names, kills=kills, seed=seed, small=small))
+
+
+@app.command()
 def replay(recording: Path, plan: PlanFolder = None) -> None:
     """Run a call's recording again on the core, and tell what it did. Exit 1 where it does otherwise than it did."""
     from ivr.plan import load_or_raise  # noqa: PLC0415

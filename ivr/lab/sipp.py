@@ -22,6 +22,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
@@ -45,6 +46,7 @@ _LONGEST_MS: Final = 120_000
 _TAIL_BYTES: Final = 2_000
 _END_S: Final = 10.0
 _LOG: Final = "phones.log"
+_ERRORS: Final = "errors.log"
 _HEADING: Final = "The following events occurred:"
 
 
@@ -114,7 +116,8 @@ class Callers:
     """Residents who call `number`, listen `before_ms` after the answer, press `keys`, and wait.
 
     They wait `patience_ms` after that for the switchboard to hang up, then hang up themselves. `at_once` bounds
-    how many calls there are at a time. Once the keys are pressed they send a packet every `quiet_ms`.
+    how many calls there are at a time. Once the keys are pressed they send a packet every `quiet_ms`. With `notes`
+    each call leaves its own (`Sipp.log`).
     """
 
     number: str
@@ -126,6 +129,7 @@ class Callers:
     patience_ms: int = 30_000
     at_once: int = 2_000
     quiet_ms: int = 20
+    notes: bool = False
     bind: str = "127.0.0.2"
     numbers: Sequence[str] = field(default_factory=lambda: [f"063998{n:04d}" for n in range(10_000)])
 
@@ -134,7 +138,8 @@ class Callers:
 class Agents:
     """Agents' phones (user, password), registered from one address and port.
 
-    They answer after `answer_ms` and hang up `talk_ms` later. `calls` ends the run after so many.
+    They answer after `answer_ms` and hang up `talk_ms` later. `calls` ends the run after so many. `voice` is a
+    second of A-law, said again and again.
     """
 
     credentials: Sequence[tuple[str, str]]
@@ -144,6 +149,7 @@ class Agents:
     bind: str = "127.0.0.3"
     expires_s: int = 3_600
     calls: int | None = None
+    voice: bytes = _SILENT_SECOND
 
 
 class Sipp:
@@ -154,7 +160,10 @@ class Sipp:
         self._folder = folder
         self._began = time.monotonic()
         self._report: Report | None = None
-        self._end = asyncio.create_task(asyncio.to_thread(os.wait4, process.pid, 0), name="sipp")
+        # A thread of its own: the loop's few are for short work.
+        waiting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sipp")
+        self._end = asyncio.get_running_loop().run_in_executor(waiting, os.wait4, process.pid, 0)
+        waiting.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -168,9 +177,28 @@ class Sipp:
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     def log(self) -> list[str]:
-        """What its phones noted so far: `ring`, `talk` or `free`, the phone's SIP address, milliseconds."""
-        path = self._folder / _LOG
-        return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+        """What its phones noted so far, a line each; `ivr.lab.notes` reads them."""
+        return _lines(self._folder / _LOG)
+
+    def errors(self) -> list[str]:
+        """What SIPp itself noted of calls that went wrong so far."""
+        return _lines(self._folder / _ERRORS)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._end.done()
+
+    def ease(self) -> None:
+        """Begin no more calls; it ends with the last of those in progress."""
+        if not self._end.done():
+            self._signal(signal.SIGUSR1)
+
+    async def kill(self) -> None:
+        """End it as a crash of its phones: nobody says goodbye. Its notes stay."""
+        if not self._end.done():
+            self._signal(signal.SIGKILL)
+        await asyncio.shield(self._end)
 
     async def done(self) -> Report:
         """What it did, once it has ended by itself."""
@@ -179,7 +207,7 @@ class Sipp:
     async def stop(self) -> Report:
         """Ask it to end (it lets calls in progress end first, a while), and say what it did."""
         if not self._end.done():
-            self._signal(signal.SIGUSR1)
+            self.ease()
             try:
                 await asyncio.wait_for(asyncio.shield(self._end), _END_S)
             except TimeoutError:
@@ -217,6 +245,8 @@ async def start_callers(root: Jail, spec: Callers) -> Sipp:
     options = ["-inf", "table.csv", "-m", str(spec.calls), "-l", str(spec.at_once)]
     # Rates below one a second: so many calls per 10 s.
     options += ["-r", str(round(spec.rate * 10)), "-rp", "10000"]
+    if spec.notes:
+        options += ["-trace_logs", "-log_file", _LOG]
     return _start(root, folder, "caller", values, spec.bind, _free_port(spec.bind), spec.registrar, options)
 
 
@@ -234,10 +264,10 @@ async def start_agents(root: Jail, spec: Agents) -> Sipp:
     values = {"ANSWER_MS": spec.answer_ms, "TALK_MS": spec.talk_ms}
     options = [] if spec.calls is None else ["-m", str(spec.calls)]
     options += ["-trace_logs", "-log_file", _LOG]
-    return _start(root, _scratch(), "agent", values, spec.bind, port, spec.registrar, options)
+    return _start(root, _scratch(), "agent", values, spec.bind, port, spec.registrar, options, voice=spec.voice)
 
 
-def _start(
+def _start(  # noqa: PLR0913 - what SIPp is told
     root: Jail,
     folder: Path,
     scenario: str,
@@ -246,10 +276,12 @@ def _start(
     port: int,
     registrar: str,
     options: Sequence[str],
+    *,
+    voice: bytes = _SILENT_SECOND,
 ) -> Sipp:
     # SIPp's ids come from its pid, which in a namespace is always the same.
     run = secrets.token_hex(4)
-    (folder / "silence.alaw").write_bytes(_SILENT_SECOND)
+    (folder / "voice.alaw").write_bytes(voice)
     known = {"RUN": run, "FOLDER": _INSIDE, **values}
     text = (_SCENARIOS / f"{scenario}.xml").read_text(encoding="utf-8")
     text = _PLACE.sub(lambda found: escape(str(known[found[1]])), text)
@@ -257,7 +289,7 @@ def _start(
     argv = [
         *("sipp", registrar, "-sf", "scenario.xml", "-i", bind, "-p", str(port), "-mi", bind),
         *("-min_rtp_port", str(_RTP_PORTS[0]), "-max_rtp_port", str(_RTP_PORTS[1])),
-        *("-cid_str", f"%u-{run}@%s", "-aa", "-nostdin", "-trace_err", "-error_file", "errors.log"),
+        *("-cid_str", f"%u-{run}@%s", "-aa", "-nostdin", "-trace_err", "-error_file", _ERRORS),
         *("-trace_stat", "-stf", "stat.csv", "-fd", "1", "-trace_rtt", "-rtt_freq", "1"),
         # A busy machine is no reason to give up.
         *("-watchdog_minor_maxtriggers", _NEVER, "-watchdog_major_maxtriggers", _NEVER),
@@ -287,7 +319,7 @@ def _free_port(bind: str) -> int:
 
 
 def _read(folder: Path, cpu_s: float, wall_s: float, status: int) -> Report:
-    errors = _worth_saying(_tail(folder / "errors.log"))
+    errors = _worth_saying(_tail(folder / _ERRORS))
     said = "\n".join((errors, _tail(folder / "screen")))
     try:
         with (folder / "stat.csv").open(encoding="utf-8", newline="") as file:
@@ -336,6 +368,10 @@ def _response_times(folder: Path) -> list[float]:
             with contextlib.suppress(ValueError, IndexError):
                 values.append(float(line.split(";")[1]))
     return values
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
 
 
 def _tail(path: Path) -> str:

@@ -10,18 +10,19 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from ivr import log
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core.call import Env, step
-from ivr.core.state import Arriving, Call, Ended, Talking, Waiting, durable, encode
+from ivr.core.state import Arriving, Call, Ended, Recording, Talking, Waiting, durable, encode
 from ivr.errors import IvrError
 from ivr.queueing.errors import QueueError
 from ivr.queueing.model import Accepted, Talk, Token
 from ivr.telephony.ids import offer_number
 from ivr.telephony.recorder import Recorder
+from ivr.telephony.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from ivr.queueing.queue import Queue
     from ivr.telephony.desk import Desk
     from ivr.telephony.line import Line
-
-WATCHDOG_S: Final = 60
-WATCHDOG_RENEWAL_S: Final = 20.0
 
 _log = log.get("call")
 
@@ -60,7 +58,7 @@ class CallActor:
         self._saved: Call | None = None
         self._unknown = isinstance(call.phase, Arriving)
         self._timer: asyncio.TimerHandle | None = None
-        self._watchdog: asyncio.TimerHandle | None = None
+        self._watchdog = Watchdog(line)
         self._given_away = False
         self._tokens: dict[int, str] = {}
         self._legs_up: set[int] = set()
@@ -82,7 +80,13 @@ class CallActor:
 
     async def run(self) -> None:
         """Live until the call is over. What breaks here breaks this call alone: its caller gets the general desk."""
-        self._renew_watchdog()
+        match self.call.phase:
+            case Arriving():
+                self._watchdog.start()
+            case Talking():
+                pass
+            case phase:
+                self._watchdog.adopt(recording=phase.recording if isinstance(phase, Recording) else 0)
         try:
             while not self.over:
                 happened = await self._mailbox.get()
@@ -192,6 +196,8 @@ class CallActor:
         self._recorder.write(happened, env)
         if isinstance(happened, ev.PromptDone):
             self._line.played(happened.serial)
+        if isinstance(happened, ev.PromptDone | ev.RecordingDone):
+            self._watchdog.over(happened.serial)
         if isinstance(happened, ev.Digit):
             self._trail.append((env.now, "key", f"{happened.key} {getattr(self.call.phase, 'menu', '')}".rstrip()))
         self.call, effects = step(self.call, happened, env)
@@ -205,6 +211,7 @@ class CallActor:
         await self._write(rest)
         for effect in rest:
             await self._carry_out(effect)
+        self._watchdog.settled()
 
     async def _write(self, effects: Sequence[fx.Effect]) -> None:
         """Send to Redis, in order, what the queue must know; the first write carries the snapshot."""
@@ -235,8 +242,7 @@ class CallActor:
         queue, desk, key = self._desk.queue, self._desk, self.id
         match effect:
             case fx.JoinQueue(topic, since, reason):
-                if self._watchdog is None:
-                    self._renew_watchdog()
+                self._watchdog.start()
                 joined = await queue.join(
                     key,
                     desk.node,
@@ -288,9 +294,11 @@ class CallActor:
             case fx.Answer():
                 line.answer()
             case fx.Play(serial, prompts):
+                self._watchdog.play(serial)
                 line.play(serial, prompts, lambda: self.put(ev.PromptDone(serial, played=False)))
             case fx.StopPlay(serial):
                 line.stop_play(serial)
+                self._watchdog.over(serial)
             case fx.StartTimer(serial, ms):
                 self._arm(serial, ms)
             case fx.Hold():
@@ -303,9 +311,10 @@ class CallActor:
                 beyond = node if node != self._desk.node else ""
                 line.dial(token, self._plan.agents[agent], self._plan.ring_timeout_ms, refused, beyond)
             case fx.Bridge(token):
-                self._end_watchdog()
+                self._watchdog.end()
                 line.bridge(token, self._failed(ev.BridgeFailed(token)))
             case fx.Record(serial, max_ms):
+                self._watchdog.record(serial, max_ms)
                 line.record(serial, max_ms, self._failed(ev.RecordingDone(serial, kept=False)))
             case fx.Promise():
                 await self._promise(effect)
@@ -363,22 +372,11 @@ class CallActor:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(ms / 1000, self.put, ev.TimerFired(serial))
 
-    def _renew_watchdog(self) -> None:
-        """Keep the dialplan's watchdog from taking the caller back."""
-        self._line.watchdog(WATCHDOG_S)
-        self._watchdog = asyncio.get_running_loop().call_later(WATCHDOG_RENEWAL_S, self._renew_watchdog)
-
-    def _end_watchdog(self) -> None:
-        if self._watchdog is not None:
-            self._watchdog.cancel()
-            self._watchdog = None
-        self._line.watchdog(0)
-
     def _stop_clocks(self) -> None:
-        for clock in (self._timer, self._watchdog):
-            if clock is not None:
-                clock.cancel()
-        self._timer = self._watchdog = None
+        self._watchdog.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 def _offers(call: Call) -> tuple[Offer, ...]:

@@ -93,6 +93,18 @@ async def test_while_the_shared_redis_is_away_callers_keep_their_places_and_reac
     await hall.nothing_left()
 
 
+@pytest.mark.redis
+async def test_an_agent_who_is_not_there_keeps_nobody_from_the_emergency(sheltered: Hall) -> None:
+    hall = sheltered
+    hall.switch.phones["agent-bob"] = "offline"
+    await hall.agent("alice")
+    waits = await hall.waits("1")
+    hall.redis.away = True
+    await _home(hall, "emergency")
+    assert (await hall.dump()).agents.keys() == {AgentId("alice")}
+    assert not hall.switch.handed_back(waits)
+
+
 async def _arrival(hall: Hall, name: str) -> int:
     found = await hall.record(name)
     assert found is not None

@@ -1,0 +1,340 @@
+"""`make chaos`: one fault after another, on real processes under a steady load, and what callers had of each.
+
+Figures in .run/chaos.json, as they come; a run that was cut off goes on where it was, for the sources as they are.
+`make chaos-kills` gives random blows instead, drawn from a seed: .run/chaos-kills.json.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from redis.exceptions import RedisError
+from rich.console import Console
+from rich.table import Table
+
+from ivr.errors import IvrError
+from ivr.lab import notes
+from ivr.lab.agreement import grown, standing
+from ivr.lab.chaos_line import ChaosLine
+from ivr.lab.chaos_load import FULL, SMALL, Shape
+from ivr.lab.crowd import LoadFailed
+from ivr.lab.faults import BY_NAME, FAULTS, Fault, random_kill
+from ivr.lab.proof import PLAN, RUN, sources
+from ivr.prompts.studio import make_sounds
+from ivr.stack.root import ensure_root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Row = dict[str, Any]
+
+STEADY_S: Final = 60.0
+STRETCH_S: Final = 5.0
+NOTED_S: Final = 2.0
+"""A caller who was answered so long before is one who waits or talks."""
+FILES_S: Final = 5.0
+"""After the return of Asterisk every caller whom it dropped is owed a file."""
+KILLS_AMONG: Final = 20
+SEED: Final = 7
+ADOPTED: Final = 500
+ADOPT_S: Final = 2.0
+ALL_BACK_S: Final = 60.0
+LOGS: Final = RUN / "chaos-logs"
+"""Of each fault that failed last time."""
+LAST: Final = "the last callers"
+ADOPTED_WORD: Final = "adopted what Asterisk held"
+ADOPTION: Final = "adoption"
+COLUMNS: Final = (
+    *("callers", "answered", "promised", "left", "lost", "doubled", "worst_silence_s", "steady_after_s"),
+    *("repairs", "violations"),
+)
+
+
+async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> Row:
+    """Have the line live through one fault, and return what became of the callers who ended meanwhile."""
+    await fault.ready(line)
+    before = await line.counts()
+    began = time.time()
+    await fault.begin(line)
+    owed: set[str] = set()
+    if fault.ends_calls:
+        lives = line.lives()
+        owed = notes.up(lives, began, NOTED_S)
+        line.dropped |= notes.there(lives, began)
+    await asyncio.sleep(max(0.0, began + fault.seconds - time.time()))
+    violations = set(await fault.check(line))
+    await fault.end(line)
+    ended = time.time()
+    say(f"over after {ended - began:.1f} s")
+    missing: set[str] = set()
+    if fault.ends_calls:
+        await asyncio.sleep(FILES_S)
+        missing = owed - await line.promised()
+    steady = await _steady(line, ended)
+    say("talks as before" if steady is not None else f"no talks as before within {STEADY_S:.0f} s")
+    await asyncio.sleep(max(0.0, ended + fault.watch_s - time.time()))
+    violations |= await standing(line.discrepancies)
+    await asyncio.sleep(1.0)  # what the phones and the capture have on their way
+    until = time.time()
+    after = await line.counts()
+    row = await _judged(line, began, until)
+    row |= {
+        "what": fault.what,
+        "steady_after_s": steady,
+        "repairs": grown(before, after, "ivr_repairs"),
+        "violations": len(violations) + grown(before, after, "ivr_violations"),
+        "broken": sorted(violations)[:10],
+        "took_s": round(until - began, 1),
+    }
+    if fault.ends_calls:
+        row |= {"dropped": len(owed), "without_file": len(missing)}
+    await fault.tidy(line)
+    row["ok"] = not (row["lost"] or row["doubled"] or row["violations"] or missing) and steady is not None
+    return row
+
+
+async def _steady(line: ChaosLine, since: float) -> float | None:
+    rate = line.shape.rate * 0.9
+    while True:
+        now = time.time()
+        talks = [talk for group in line.desks() for talk in group.talks]
+        after = notes.steady_after(talks, since, now, rate, STRETCH_S)
+        if after is not None or now > since + STEADY_S:
+            return after
+        await asyncio.sleep(0.5)
+
+
+async def _judged(line: ChaosLine, since: float, until: float) -> Row:
+    """Judge who ended since the last judgement; times in the figures count from `since`."""
+    judged, line.judged = line.judged, until
+    lives = line.lives()
+    verdict = notes.judge(lives, line.desks(), await line.promised(), judged, until, but=line.dropped)
+    gaps = [gap for gap in line.ears.gaps(judged, until) if notes.plain(gap.caller) not in line.dropped]
+    gaps.sort(key=lambda gap: -gap.seconds)
+    line.ears.forget(until)
+    rings = [life.up - life.began for life in lives if life.up is not None and judged <= life.up < until]
+    return {
+        "callers": verdict.callers,
+        "answered": verdict.answered,
+        "promised": verdict.promised,
+        "left": verdict.left,
+        "lost": len(verdict.lost),
+        "lost_by": notes.failures_by_kind(verdict.lost),
+        "lost_callers": [
+            {**asdict(each), "began": round(each.began - since, 1), "ended": round(each.ended - since, 1)}
+            for each in verdict.lost[:20]
+        ],
+        "doubled": verdict.doubled,
+        "worst_silence_s": round(gaps[0].seconds, 2) if gaps else 0.0,
+        "silences": [
+            {"caller": gap.caller[-4:], "from": round(gap.began - since, 1), "s": round(gap.seconds, 2)}
+            for gap in gaps[:10]
+        ],
+        "silent_over_2_s": sum(gap.seconds > 2.0 for gap in gaps),  # noqa: PLR2004 - named in the figure
+        "worst_answer_s": round(max(rings, default=0.0), 2),
+    }
+
+
+async def last(line: ChaosLine, since: float) -> Row:
+    """Let the last callers end, and judge them; nothing of any call may be left."""
+    await line.no_more()
+    deadline = time.monotonic() + 15.0
+    left = await line.left()
+    while any(left.values()) and time.monotonic() < deadline:
+        await asyncio.sleep(0.5)
+        left = await line.left()
+    row = await _judged(line, since, time.time())
+    left = {name: count for name, count in left.items() if count}
+    row |= {"what": "the load ends", "violations": len(left), "broken": [f"left: {left}"] if left else []}
+    row |= {"steady_after_s": 0.0, "repairs": 0, "took_s": round(time.time() - since, 1)}
+    return {**row, "ok": not (row["lost"] or row["doubled"] or left)}
+
+
+async def run(
+    faults: Sequence[Fault],
+    shape: Shape,
+    prompts: Path,
+    keep: Callable[[str, Row], None],
+    say: Callable[[str], None],
+    plan_dir: Path = PLAN,
+) -> None:
+    """Live through the faults one after another; `keep` gets each row. A line that broke is built anew."""
+    due = list(faults)
+    while due:
+        with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
+            async with ChaosLine(plan_dir, prompts, Path(scratch), shape) as line:
+                say(f"{shape.agents} agents, {shape.waiting} callers wait, {shape.rate:g} more a second")
+                await line.begin()
+                whole = True
+                while due and whole:
+                    whole = await _next(line, due.pop(0), keep, say)
+                if whole:
+                    say("the load ends")
+                    keep(LAST, await last(line, time.time()))
+
+
+async def _next(line: ChaosLine, fault: Fault, keep: Callable[[str, Row], None], say: Callable[[str], None]) -> bool:
+    """Whether the line can be used further."""
+    say(f"[bold]{fault.name}[/bold]: {fault.what}")
+    why = LOGS / fault.name
+    try:
+        row = await endure(line, fault, say)
+        if not row["ok"]:
+            await asyncio.to_thread(line.keep, why)
+            say(f"[red]failed[/red]: logs and notes are in {why}")
+        await line.top_up()
+    except (IvrError, RedisError, OSError, TimeoutError) as failed:
+        await asyncio.to_thread(line.keep, why)
+        keep(fault.name, {"ok": False, "what": fault.what, "why": f"{type(failed).__name__} {failed}"})
+        return False
+    keep(fault.name, row)
+    return row["steady_after_s"] is not None
+
+
+async def adoption(prompts: Path, callers: int, say: Callable[[str], None]) -> Row:
+    """Return how long a worker takes to adopt so many waiting callers, whose worker was killed.
+
+    `adopt_s`: as the worker says, from its connection to Asterisk on; `back_s`: from its start, Python and all.
+    """
+    shape = Shape(agents=4, waiting=callers, rate=1.0, variety=(1.0,))
+    with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
+        async with ChaosLine(PLAN, prompts, Path(scratch), shape, listening=False) as line:
+            say(f"{callers} callers come to wait")
+            await line.only_wait()
+            places = await _places(line)
+            await line.worker.kill()
+            log = line.worker.log
+            said = log.stat().st_size
+            began = time.monotonic()
+            await line.worker.start()
+
+            async def all_back() -> bool:
+                return (await line.counts()).get("ivr_calls", 0) >= callers
+
+            await line.house.until(f"{callers} callers are adopted", all_back, seconds=ALL_BACK_S)
+            back = time.monotonic() - began
+            await line.worker.ready()
+            after = await _places(line)
+            with log.open(encoding="utf-8", errors="replace") as file:
+                file.seek(said)
+                events = [json.loads(text) for text in file if text.startswith("{")]
+    took = [event["ms"] / 1_000 for event in events if event.get("event") == ADOPTED_WORD and "ms" in event]
+    kept = sum(after.get(call) == place for call, place in places.items())
+    return {
+        "ok": bool(took) and took[0] <= ADOPT_S and kept == len(places) >= callers,
+        "callers": len(places),
+        "places_kept": kept,
+        "adopt_s": took[0] if took else None,
+        "back_s": round(back, 2),
+    }
+
+
+async def _places(line: ChaosLine) -> dict[str, tuple[str, int]]:
+    """Return the line that each call waits in, and its place there."""
+    held = await line.look()
+    waiting = held.waiting if held else {}
+    return {str(call): (name.partition("~")[0], place) for name in waiting for place, call in enumerate(waiting[name])}
+
+
+def table(rows: dict[str, Row]) -> Table:
+    """Return the rows as a table."""
+    shown = Table("fault", *(column.replace("_", " ") for column in COLUMNS), "")
+    for name, row in rows.items():
+        cells = ["–" if row.get(column) is None else str(row[column]) for column in COLUMNS]
+        shown.add_row(name, *cells, "[green]ok[/green]" if row["ok"] else "[red]FAILED[/red]")
+    return shown
+
+
+def the_list(names: Sequence[str], seed: int) -> list[Fault]:
+    """Return the faults of these names, or all with random kills among them; IvrError for a name of none."""
+    unknown = [name for name in names if name not in BY_NAME]
+    if unknown:
+        raise LoadFailed(f"no such fault: {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
+    if names:
+        return [BY_NAME[name] for name in names]
+    kills = [random_kill(seed, n) for n in range(1, KILLS_AMONG + 1)]
+    mixed: list[Fault] = []
+    for n, fault in enumerate(FAULTS):
+        # The crash of Asterisk, which leaves callers who wait for nothing, comes last.
+        share = len(kills) * n // len(FAULTS)
+        mixed += [*kills[share : len(kills) * (n + 1) // len(FAULTS)], fault]
+    return mixed
+
+
+class Book:
+    """The figures as they come, kept in a file after each; ok once every row of the `whole` is there, and ok."""
+
+    def __init__(self, path: Path, digest: str, facts: Row, whole: Sequence[str]) -> None:
+        self._path = path
+        self._whole = whole
+        # As it reads again: a tuple is a list then.
+        self._facts: Row = json.loads(json.dumps({"sources": digest, **facts}))
+        kept: Row = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        same = all(kept.get(name) == value for name, value in self._facts.items())
+        self.rows: dict[str, Row] = {row.pop("name"): row for row in kept.get("faults", [])} if same else {}
+        self.adopted: Row = kept.get("adopt_500", {}) if same else {}
+
+    def keep(self, name: str, row: Row) -> None:
+        """Keep one row."""
+        self.rows[name] = row
+        self.write()
+
+    def write(self) -> None:
+        """Write what there is."""
+        good = [self.rows.get(name, {}).get("ok", False) for name in self._whole if name != ADOPTION]
+        adopted = ADOPTION not in self._whole or self.adopted.get("ok", False)
+        text = {
+            "ok": all(good) and adopted,
+            **self._facts,
+            "faults": [{"name": name, **row} for name, row in self.rows.items()],
+        }
+        if self.adopted:
+            text |= {"adopt_500_s": self.adopted["adopt_s"], "adopt_500": self.adopted}
+        self._path.write_text(json.dumps(text, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def main(*, faults: Sequence[str] = (), kills: int | None = None, seed: int = SEED, small: bool = False) -> int:
+    """Run what is due; the last line says how it went, and so does the exit status."""
+    console = Console(highlight=False)
+    RUN.mkdir(exist_ok=True)
+    ensure_root()
+    wanted = [random_kill(seed, n) for n in range(1, kills + 1)] if kills else the_list(faults, seed)
+    whole = wanted if kills else the_list((), seed)
+    parts = [*(fault.name for fault in whole), LAST, *([] if kills else [ADOPTION])]
+    name = "chaos-kills.json" if kills else "chaos.json"
+    shape = SMALL if small else FULL
+    book = Book(RUN / name, sources(), {"seed": seed, "load": asdict(shape)}, parts)
+    console.print(f"chaos: seed {seed}, {len(wanted)} faults, {len(book.rows)} kept")
+    prompts = RUN / "prompts"
+    make_sounds(PLAN, prompts, console)
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        console.print(f"[dim]{time.monotonic() - began:6.0f} s[/dim] {what}", soft_wrap=True)
+
+    # What went wrong is tried again.
+    due = [fault for fault in wanted if not book.rows.get(fault.name, {}).get("ok")]
+    try:
+        asyncio.run(run(due, shape, prompts, book.keep, say))
+        if not faults and not kills and not book.adopted.get("ok"):
+            book.adopted = asyncio.run(adoption(prompts, ADOPTED, say))
+            book.write()
+    except (IvrError, TimeoutError) as error:
+        print(f"chaos: FAILED {error}")
+        return 1
+    console.print(table(book.rows))
+    if book.adopted:
+        console.print(f"{ADOPTED} waiting callers adopted in {book.adopted['adopt_s']} s")
+    asked = {*(fault.name for fault in wanted), LAST}
+    failed = [fault for fault, row in book.rows.items() if fault in asked and not row["ok"]]
+    if failed or not book.adopted.get("ok", True):
+        print(f"chaos: FAILED {', '.join(failed) or 'adoption'}: see {RUN / name}")
+        return 1
+    print("chaos: ok")
+    return 0
