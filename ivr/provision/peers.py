@@ -90,10 +90,10 @@ def dialplan(plan: Plan, options: RenderOptions) -> str:
     known: dict[str, str] = {}
     lines = ["[from-nodes]"]
     for agent in plan.agents.values():
-        endpoint = f"agent-{check_name(agent.id, 'agent')}"
-        other = known.setdefault(endpoint.replace("-", ""), endpoint)
-        if other != endpoint:  # Asterisk does not see hyphens in extensions
-            raise ProvisionError(f"agents: {other} and {endpoint} are the same for another node: rename one of them")
-        lines.append(f"exten => {endpoint},1,Dial(PJSIP/{endpoint},{seconds})")
+        phone = f"agent-{check_name(agent.id, 'agent')}"
+        other = known.setdefault(phone.replace("-", ""), phone)
+        if other != phone:  # Asterisk does not see hyphens in extensions
+            raise ProvisionError(f"agents: {other} and {phone} are the same for another node: rename one of them")
+        lines.append(f"exten => {phone},1,Dial(PJSIP/{phone},{seconds})")
         lines.append(" same => n,Hangup(${HANGUPCAUSE})")
     return "\n".join(lines)
