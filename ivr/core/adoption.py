@@ -58,6 +58,8 @@ def adopted(turn: Turn, facts: ev.Adopted) -> None:
     What the worker before us began to play ends first: Asterisk would play ours after it, and hold whatever waits
     for the caller's channel, a bridge say, so long; and with it every request of every call.
     """
+    if not facts.answered and not isinstance(turn.call.phase, Arriving | Ended):
+        turn.do(fx.Answer())
     talks = isinstance(turn.call.phase, Talking) and facts.bridged == turn.call.phase.offer.token
     if not talks and not isinstance(turn.call.phase, Ended):
         turn.do(*(fx.StopPlay(serial) for serial in facts.playing))

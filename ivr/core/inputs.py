@@ -29,12 +29,14 @@ class Adopted:
 
     `legs` is the state of each offer's leg, by token; `bridged` the token of the leg that is joined to the caller.
     `playing` are the serials that may still be heard: what the worker before us began and nobody saw end.
+    `answered` is whether the caller's channel is up: an answer can be lost with the connection that it went by.
     """
 
     legs: tuple[tuple[str, LegState], ...] = ()
     bridged: str | None = None
     recording: bool = False
     playing: tuple[int, ...] = ()
+    answered: bool = True
 
     def leg(self, token: str) -> LegState:
         """Return the state of an offer's leg."""

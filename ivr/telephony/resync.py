@@ -192,4 +192,5 @@ def _facts(held: Held, channels: Mapping[str, Channel], bridges: Sequence[Bridge
         members = next((set(bridge.channels) for bridge in bridges if bridge.id == bridge_id), set[str]())
         if {str(call.id), leg_id} <= members:
             bridged = each.token
-    return Adopted(tuple(legs), bridged, isinstance(call.phase, Recording), held.playing)
+    answered = channels[call.id].state == UP
+    return Adopted(tuple(legs), bridged, isinstance(call.phase, Recording), held.playing, answered)

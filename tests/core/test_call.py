@@ -269,6 +269,12 @@ def test_the_end_of_a_talk_ends_the_call_as_answered() -> None:
     assert story.tell(ev.HungUp()) == [fx.Finish("answered")]
 
 
+def test_a_caller_whose_answer_was_lost_with_a_connection_is_answered_at_adoption() -> None:
+    for story in (at_menu(), waiting()):
+        assert "Answer" not in kinds(story.tell(ev.Adopted()))
+        assert kinds(story.tell(ev.Adopted(answered=False))).count("Answer") == 1
+
+
 def test_adoption_continues_each_phase() -> None:
     menu = at_menu()
     assert [kind for kind in kinds(menu.tell(ev.Adopted())) if kind != "StopPlay"] == ["Play", "StartTimer"]

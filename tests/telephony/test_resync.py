@@ -51,6 +51,12 @@ def test_a_waiting_call_is_adopted() -> None:
     assert not repairs.close
 
 
+def test_a_call_that_is_not_up_is_seen_to_be_unanswered() -> None:
+    waiting = call("a-1.1", Waiting(TOPIC, TOPIC, 1))
+    repairs = compare([channel("a-1.1", "Ring")], [], {waiting.id: Held(waiting)}, APP)
+    assert repairs.adopt[0].facts == Adopted(answered=False)
+
+
 def test_a_talk_is_seen_in_its_bridge() -> None:
     talk = call("a-1.1", Talking(TOPIC, OFFER, 1))
     channels = [channel("a-1.1"), channel("leg.a-1.1.7")]
