@@ -86,8 +86,8 @@ async def ledger(settings: Settings) -> facts.Ledger:
     book = Ledger(settings.ledger)
     try:
         async with contextlib.AsyncExitStack() as closing:
-            closing.push_async_exit(book)  # closed like one that was opened: opening it would bring it to our schema
-            connection = await closing.enter_async_context(book.reading("le registre ne s'ouvre pas"))
+            closing.push_async_callback(book.disconnect)
+            connection = await closing.enter_async_context(book.as_it_is("le registre ne s'ouvre pas"))
             return facts.Ledger(where, HEAD, version=await connection.run_sync(version_of))
     except LedgerError as error:
         return facts.Ledger(where, HEAD, str(error))

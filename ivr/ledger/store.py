@@ -131,7 +131,7 @@ class Ledger:
                 raise LedgerError(
                     f"the ledger cannot be opened: {Path(path).parent} is not a folder that can be written"
                 )
-            async with self._connected("the ledger cannot be opened") as connection:
+            async with self.as_it_is("the ledger cannot be opened") as connection:
                 await connection.run_sync(migrate)
                 await connection.commit()
             self._is_open = True
@@ -144,11 +144,12 @@ class Ledger:
     async def reading(self, sorry: str) -> AsyncIterator[AsyncConnection]:
         """A connection; whatever fails on it is a LedgerError that begins with `sorry`."""
         await self.open()
-        async with self._connected(sorry) as connection:
+        async with self.as_it_is(sorry) as connection:
             yield connection
 
     @contextlib.asynccontextmanager
-    async def _connected(self, sorry: str) -> AsyncIterator[AsyncConnection]:
+    async def as_it_is(self, sorry: str) -> AsyncIterator[AsyncConnection]:
+        """A connection to a ledger whose schema is left as it is; failures as of `reading`."""
         try:
             async with self._engine.connect() as connection:
                 yield connection
