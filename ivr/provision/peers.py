@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 MODULES: Final = ("res_pjsip_outbound_authenticator_digest.so",)
 RING_MARGIN_S: Final = 5
 """The node that asks cancels in time; this is for one that died."""
+_NO_AUDIO: Final = 44
+"""Q.850, as Asterisk ends a channel that is silent for `rtp_timeout`."""
+_END: Final = f'Hangup(${{IF($["${{DIALSTATUS}}${{CHANNEL(hangupsource)}}" = "ANSWER"]?{_NO_AUDIO}:${{HANGUPCAUSE}})}})'
+"""Dial() forgets why an agent who answered is gone (22.10.1). Where nobody hung up the phone died: the caller's node
+must know, since that caller is offered again."""
 _NONE: Final = "; none: this node is alone"
 
 
@@ -94,6 +99,6 @@ def dialplan(plan: Plan, options: RenderOptions) -> str:
         other = known.setdefault(phone.replace("-", ""), phone)
         if other != phone:  # Asterisk does not see hyphens in extensions
             raise ProvisionError(f"agents: {other} and {phone} are the same for another node: rename one of them")
-        lines.append(f"exten => {phone},1,Dial(PJSIP/{phone},{seconds})")
-        lines.append(" same => n,Hangup(${HANGUPCAUSE})")
+        lines.append(f"exten => {phone},1,Dial(PJSIP/{phone},{seconds},g)")
+        lines.append(f" same => n,{_END}")
     return "\n".join(lines)

@@ -328,7 +328,10 @@ def test_a_peer_reaches_one_dial_for_each_agent_and_nothing_else(secrets: Secret
     steps = re.findall(r"^(?:exten|\s*same) => (.*)$", text, re.MULTILINE)
     wanted = []
     for agent in ("agent-lucie", "agent-omar", "agent-zoe"):
-        wanted += [f"{agent},1,Dial(PJSIP/{agent},25)", "n,Hangup(${HANGUPCAUSE})"]
+        wanted += [
+            f"{agent},1,Dial(PJSIP/{agent},25,g)",
+            'n,Hangup(${IF($["${DIALSTATUS}${CHANNEL(hangupsource)}" = "ANSWER"]?44:${HANGUPCAUSE})})',
+        ]
     assert steps == wanted
 
 
