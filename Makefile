@@ -48,7 +48,7 @@ unit: .venv/.ready ## the tests that need nothing but Python
 
 test: check root ## every layer of tests
 	@echo "test: SQLite, PostgreSQL, Redis, Asterisk, the whole line"
-	@$(BIN)/pytest -m "not unit and not proof" $(ARGS)
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not unit and not proof" $(ARGS)
 
 audit: .venv/.ready ## the locked packages: still there, not withdrawn, not known to be vulnerable
 	@scripts/audit

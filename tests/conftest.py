@@ -9,6 +9,8 @@ settings.register_profile("short", deadline=None)
 settings.register_profile("proof", deadline=None, max_examples=10_000, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
+os.environ.pop("COLUMNS", None)  # a terminal's width is each test's own to say
+
 LAYERS = {"unit", "sqlite", "redis", "postgresql", "asterisk", "e2e", "proof"}
 
 
