@@ -238,7 +238,7 @@ class ChaosLine:
             keys=key,
             patience_ms=PATIENCE_MS,
             # Who is asked to speak sends silence as it is: five seconds of it end a message.
-            quiet_ms=20 if key == NOBODYS_KEY else 1_000,
+            quiet_ms=20 if key == NOBODYS_KEY else self.shape.quiet_ms,
             notes=True,
             bind=TRUNK,
             numbers=[f"063998{n % 10_000:04d}" for n in range(first, first + calls)],
