@@ -84,6 +84,8 @@ class ChaosLine:
         """Until when callers have been judged (Unix seconds)."""
         self.dropped: set[str] = set()
         """Numbers of callers whose calls a fault dropped by its nature."""
+        self.crashes: list[float] = []
+        """When Asterisk crashed (Unix seconds)."""
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as opening:
@@ -296,7 +298,9 @@ class ChaosLine:
 
     def desks(self) -> list[notes.Desks]:
         """Return every talk so far, by the agents' phones."""
-        return [notes.desks(group.sipp.log(), group.talk_s, died=group.died) for group in self.groups]
+        return [
+            notes.desks(group.sipp.log(), group.talk_s, died=group.died, crashes=self.crashes) for group in self.groups
+        ]
 
     async def promised(self) -> set[str]:
         """Return the numbers of callers who are owed an answer: in the ledger, or recorded by the fallback."""
