@@ -67,6 +67,7 @@ async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> R
         lives = line.lives()
         owed = notes.up(lives, began, NOTED_S)
         line.dropped |= notes.there(lives, began)
+        line.crashes.append(began)
     await asyncio.sleep(max(0.0, began + fault.seconds - time.time()))
     violations = set(await fault.check(line))
     await fault.end(line)

@@ -84,6 +84,8 @@ class ChaosLine:
         """Until when callers have been judged (Unix seconds)."""
         self.dropped: set[str] = set()
         """Numbers of callers whose calls a fault dropped by its nature."""
+        self.crashes: list[float] = []
+        """When Asterisk crashed (Unix seconds)."""
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as opening:
@@ -238,7 +240,7 @@ class ChaosLine:
             keys=key,
             patience_ms=PATIENCE_MS,
             # Who is asked to speak sends silence as it is: five seconds of it end a message.
-            quiet_ms=20 if key == NOBODYS_KEY else 1_000,
+            quiet_ms=20 if key == NOBODYS_KEY else self.shape.quiet_ms,
             notes=True,
             bind=TRUNK,
             numbers=[f"063998{n % 10_000:04d}" for n in range(first, first + calls)],
@@ -296,7 +298,9 @@ class ChaosLine:
 
     def desks(self) -> list[notes.Desks]:
         """Return every talk so far, by the agents' phones."""
-        return [notes.desks(group.sipp.log(), group.talk_s, died=group.died) for group in self.groups]
+        return [
+            notes.desks(group.sipp.log(), group.talk_s, died=group.died, crashes=self.crashes) for group in self.groups
+        ]
 
     async def promised(self) -> set[str]:
         """Return the numbers of callers who are owed an answer: in the ledger, or recorded by the fallback."""

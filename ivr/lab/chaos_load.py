@@ -32,12 +32,16 @@ _WIDEN: Final = r"^(  {}:\n(?:    .*\n)*?)    widen:\n(?:      .*\n)+"
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How much load: `rate` calls a second to so many agents, `waiting` callers in line."""
+    """How much load: `rate` calls a second to so many agents, `waiting` callers in line.
+
+    Who waits sends a packet every `quiet_ms`: with few, a message that nobody meant to leave is as long as it sounds.
+    """
 
     agents: int
     waiting: int
     rate: float
     variety: tuple[float, ...] = VARIETY
+    quiet_ms: int = 1_000
 
     @property
     def talk_ms(self) -> int:
@@ -51,7 +55,7 @@ class Shape:
 
 
 FULL: Final = Shape(agents=50, waiting=50, rate=2.0)
-SMALL: Final = Shape(agents=6, waiting=4, rate=1.0, variety=(0.7, 1.3))
+SMALL: Final = Shape(agents=6, waiting=4, rate=1.0, variety=(0.7, 1.3), quiet_ms=20)
 
 
 @dataclass(slots=True)

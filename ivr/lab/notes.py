@@ -114,8 +114,12 @@ def lives(notes: Iterable[str], errors: Iterable[str] = (), *, over: float | Non
     return list(found.values())
 
 
-def desks(notes: Iterable[str], talk_s: float, *, died: float | None = None) -> Desks:
-    """Return what one SIPp of agents noted, whose phones end a talk after `talk_s`, or died all at once."""
+def desks(notes: Iterable[str], talk_s: float, *, died: float | None = None, crashes: Iterable[float] = ()) -> Desks:
+    """Return what one SIPp of agents noted, whose phones end a talk after `talk_s`, or died all at once.
+
+    When Asterisk crashes a phone does not learn that its call is over: that it rings again then is as it should be.
+    """
+    over = sorted(crashes)
     going: dict[str, Talk] = {}
     engaged: set[str] = set()
     talks: list[Talk] = []
@@ -125,6 +129,9 @@ def desks(notes: Iterable[str], talk_s: float, *, died: float | None = None) -> 
         if read is None:
             continue
         what, at, who, phone = read[1], float(read[2]), _USER.search(read[3]), read[4]
+        while over and over[0] <= at:
+            over.pop(0)
+            engaged.clear()
         if what == "ring":
             if phone in engaged:
                 doubled.append(at)

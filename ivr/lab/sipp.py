@@ -42,7 +42,7 @@ _SILENT_SECOND: Final = b"\xd5" * 8_000  # A-law
 _NEVER: Final = "1000000000"
 _RTP_PORTS: Final = (6_000, 11_998)  # below those of the stacks
 _MOST_CALLS: Final = (_RTP_PORTS[1] - _RTP_PORTS[0]) // 4
-_LONGEST_MS: Final = 120_000
+_LONGEST_MS: Final = 300_000
 _TAIL_BYTES: Final = 2_000
 _END_S: Final = 10.0
 _LOG: Final = "phones.log"
@@ -233,7 +233,8 @@ async def start_callers(root: Jail, spec: Callers) -> Sipp:
     # Media ports go up by 4 with each call, as the player has it, and stay below those of the stacks.
     if spec.calls > _MOST_CALLS:
         raise SippError(f"one SIPp makes at most {_MOST_CALLS} calls here, not {spec.calls}")
-    total_ms = min(spec.before_ms + spec.patience_ms, _LONGEST_MS)
+    # Twice: when the session is refreshed, patience begins anew, and who sends nothing for a minute is cut off.
+    total_ms = min(spec.before_ms + 2 * spec.patience_ms, _LONGEST_MS)
     (folder / "caller.pcap").write_bytes(
         capture(spec.keys, before_ms=spec.before_ms, total_ms=total_ms, quiet_ms=spec.quiet_ms)
     )

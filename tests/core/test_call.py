@@ -285,6 +285,17 @@ def test_adoption_continues_each_phase() -> None:
     assert kinds(talk.tell(ev.Adopted((("e:1", "up"),), "e:1"))) == ["StartTimer"]
 
 
+def test_adoption_rings_a_phone_that_nobody_dialled_and_lets_go_of_one_that_answered_and_left() -> None:
+    story = waiting()
+    story.tell(ev.OfferMade("e:1", AgentId("alice")))
+    effects = story.tell(ev.Adopted((("e:1", "none"),)))
+    assert [effect for effect in effects if isinstance(effect, fx.DialAgent | fx.Decline | fx.JoinQueue)] == [
+        fx.DialAgent("e:1", AgentId("alice"))
+    ]
+    story.tell(ev.AgentAnswered("e:1"))
+    assert fx.Decline("e:1", "failed") in story.tell(ev.Adopted((("e:1", "none"),)))
+
+
 def test_several_phones_ring_and_the_first_who_answers_has_the_call() -> None:
     many = replace(PLAN.topics[TopicId("etat-civil")], strategy="ring-many")
     plan = replace(PLAN, topics={**PLAN.topics, many.id: many})

@@ -82,6 +82,11 @@ def test_a_phone_that_rings_while_it_rings_or_talks_is_doubled() -> None:
     assert desks(notes, 10.0).doubled == (T + 1, T + 5)
 
 
+def test_a_phone_rings_rightly_after_a_crash_that_it_knows_nothing_of() -> None:
+    notes = [agent("ring", 0), agent("talk", 1), agent("ring", 5), agent("ring", 6)]
+    assert desks(notes, 10.0, crashes=[T + 3]).doubled == (T + 6,)
+
+
 def test_phones_that_died_cut_their_talks() -> None:
     assert desks([agent("ring", 0), agent("talk", 1)], 10.0, died=T + 5).talks == (
         Talk("a", ONE, T + 1, T + 5, whole=False),
