@@ -245,7 +245,7 @@ class ChaosLine:
             bind=TRUNK,
             numbers=[f"063998{n % 10_000:04d}" for n in range(first, first + calls)],
         )
-        self.crews.append(Crew(await start_callers(self.root, spec)))
+        self.crews.append(Crew(await start_callers(self.root, spec), time.monotonic() + calls / rate))
 
     async def no_more(self) -> None:
         """No caller comes from here on; return once the last has gone."""
@@ -254,7 +254,9 @@ class ChaosLine:
         await asyncio.gather(*self._taps, return_exceptions=True)
         self._taps.clear()
         for crew in self.crews:
-            crew.sipp.ease()
+            # Told so when it begins no more calls anyway, SIPp drops those that it has.
+            if time.monotonic() + 2.0 < crew.last:
+                crew.sipp.ease()
         waiting = [asyncio.create_task(crew.sipp.done()) for crew in self.crews]
         await asyncio.wait(waiting, timeout=PATIENCE_MS / 1_000 + 30)
         for crew in self.crews:

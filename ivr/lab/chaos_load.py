@@ -69,9 +69,10 @@ class Group:
 
 @dataclass(slots=True)
 class Crew:
-    """Callers of one SIPp; `over` when its end was first seen (Unix seconds)."""
+    """Callers of one SIPp, the last of whom calls at `last` (monotonic); `over` when its end was first seen (Unix)."""
 
     sipp: Sipp
+    last: float
     over: float | None = None
 
 
