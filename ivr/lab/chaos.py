@@ -19,11 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr.errors import IvrError
-from ivr.lab import notes
+from ivr.lab import adopting, notes
 from ivr.lab.agreement import grown, standing
 from ivr.lab.chaos_line import ChaosLine
 from ivr.lab.chaos_load import FULL, SMALL, Shape
-from ivr.lab.crowd import LoadFailed
+from ivr.lab.crowd import Crowd, LoadFailed
 from ivr.lab.faults import BY_NAME, FAULTS, Fault, random_kill
 from ivr.lab.proof import PLAN, RUN, sources
 from ivr.prompts.studio import make_sounds
@@ -44,11 +44,12 @@ KILLS_AMONG: Final = 20
 SEED: Final = 7
 ADOPTED: Final = 500
 ADOPT_S: Final = 2.0
-ALL_BACK_S: Final = 60.0
 LOGS: Final = RUN / "chaos-logs"
 """Of each fault that failed last time."""
 LAST: Final = "the last callers"
-ADOPTED_WORD: Final = "adopted what Asterisk held"
+ADOPTED_BY: Final = 25
+"""Agents, so that everybody is answered soon afterwards."""
+ADOPTED_TALK_MS: Final = 2_500
 ADOPTION: Final = "adoption"
 COLUMNS: Final = (
     *("callers", "answered", "promised", "left", "lost", "doubled", "worst_silence_s", "steady_after_s"),
@@ -199,48 +200,16 @@ async def _next(line: ChaosLine, fault: Fault, keep: Callable[[str, Row], None],
 
 
 async def adoption(prompts: Path, callers: int, say: Callable[[str], None]) -> Row:
-    """Return how long a worker takes to adopt so many waiting callers, whose worker was killed.
-
-    `adopt_s`: as the worker says, from its connection to Asterisk on; `back_s`: from its start, Python and all.
-    """
-    shape = Shape(agents=4, waiting=callers, rate=1.0, variety=(1.0,))
+    """Return how long a worker takes to adopt so many waiting callers, whose worker was killed."""
+    say(f"{callers} callers come to wait")
+    ports = adopting.rtp_ports(callers, ADOPTED_BY)
     with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
-        async with ChaosLine(PLAN, prompts, Path(scratch), shape, listening=False) as line:
-            say(f"{callers} callers come to wait")
-            await line.only_wait()
-            places = await _places(line)
-            await line.worker.kill()
-            log = line.worker.log
-            said = log.stat().st_size
-            began = time.monotonic()
-            await line.worker.start()
-
-            async def all_back() -> bool:
-                return (await line.counts()).get("ivr_calls", 0) >= callers
-
-            await line.house.until(f"{callers} callers are adopted", all_back, seconds=ALL_BACK_S)
-            back = time.monotonic() - began
-            await line.worker.ready()
-            after = await _places(line)
-            with log.open(encoding="utf-8", errors="replace") as file:
-                file.seek(said)
-                events = [json.loads(text) for text in file if text.startswith("{")]
-    took = [event["ms"] / 1_000 for event in events if event.get("event") == ADOPTED_WORD and "ms" in event]
-    kept = sum(after.get(call) == place for call, place in places.items())
-    return {
-        "ok": bool(took) and took[0] <= ADOPT_S and kept == len(places) >= callers,
-        "callers": len(places),
-        "places_kept": kept,
-        "adopt_s": took[0] if took else None,
-        "back_s": round(back, 2),
-    }
-
-
-async def _places(line: ChaosLine) -> dict[str, tuple[str, int]]:
-    """Return the line that each call waits in, and its place there."""
-    held = await line.look()
-    waiting = held.waiting if held else {}
-    return {str(call): (name.partition("~")[0], place) for name in waiting for place, call in enumerate(waiting[name])}
+        async with Crowd(
+            PLAN, prompts, Path(scratch), agents=ADOPTED_BY, talk_ms=ADOPTED_TALK_MS, rtp_ports=ports
+        ) as house:
+            found = await adopting.adoption(house, callers)
+    good = found["adopted"] == callers and not (found["lost"] or found["doubled"] or found["callers_failed"])
+    return {"ok": good and found["adopt_s"] <= ADOPT_S, **found}
 
 
 def table(rows: dict[str, Row]) -> Table:

@@ -58,12 +58,9 @@ _UP: Final = 200
 
 
 class ChaosLine:
-    """Everything runs inside `async with`; `house`, `worker`, `relay`, `redis` are there to be troubled.
+    """Everything runs inside `async with`; `house`, `worker`, `relay`, `redis` are there to be troubled."""
 
-    Without `listening` nothing is captured, and `ears` stay empty.
-    """
-
-    def __init__(self, plan_dir: Path, prompts: Path, scratch: Path, shape: Shape, *, listening: bool = True) -> None:
+    def __init__(self, plan_dir: Path, prompts: Path, scratch: Path, shape: Shape) -> None:
         self.shape = shape
         self.relay = Relay(lambda: split_bind(self.house.stack.ari_url.split("/")[2]))
         self.ears = Ears(TRUNK)
@@ -71,7 +68,6 @@ class ChaosLine:
         self.crews: list[Crew] = []
         self.loops: list[asyncio.subprocess.Process] = []
         self.ledger_lock: sqlite3.Connection | None = None
-        self._listening = listening
         self._plan_dir, self._prompts, self._scratch = plan_dir, prompts, scratch
         self._exit = contextlib.AsyncExitStack()
         self._standby: WorkerProcess | None = None
@@ -108,8 +104,7 @@ class ChaosLine:
             self.redis = redis.asyncio.from_url(self.house.stack.redis_url, socket_timeout=2, decode_responses=True)
             opening.push_async_callback(self.redis.aclose)
             opening.push_async_callback(self._end_load)
-            if self._listening:
-                await self._listen(opening)
+            await self._listen(opening)
             self._exit = opening.pop_all()
         return self
 
@@ -183,7 +178,7 @@ class ChaosLine:
 
     async def begin(self) -> None:
         """Return once agents talk, callers wait, and more come: as steady as it is from here on."""
-        await self.only_wait()
+        await self._only_wait()
         shape = self.shape
         self._taps = [
             asyncio.create_task(self._tap(KEY, shape.rate * (1 - NOBODYS_SHARE)), name="callers"),
@@ -194,7 +189,7 @@ class ChaosLine:
             await asyncio.sleep(began + n * shape.talk_ms / 1_000 / shape.agents - time.monotonic())
             await self.house.queue.resume(AgentId(name))
 
-    async def only_wait(self) -> None:
+    async def _only_wait(self) -> None:
         """Return once callers wait, for agents who all pause."""
         shape = self.shape
         everybody = names(shape.agents)
