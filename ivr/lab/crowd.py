@@ -193,7 +193,7 @@ class Crowd(House):
     async def left_behind(self) -> Mapping[str, int]:
         """Return how much is there of everything that a call makes; all 0 when nobody calls."""
         held = await self.state()
-        deadlines = [name for name in held.deadlines if not name.startswith(("lease", "known:"))]
+        deadlines = [name for name in held.deadlines if not name.startswith(("node:", "known:"))]
         return {
             "channels": len(await self.channels()),
             "bridges": len(await self.bridges()),
