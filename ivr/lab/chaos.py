@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import RedisError
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -51,10 +52,19 @@ ADOPTED_BY: Final = 25
 """Agents, so that everybody is answered soon afterwards."""
 ADOPTED_TALK_MS: Final = 2_500
 ADOPTION: Final = "adoption"
-COLUMNS: Final = (
-    *("callers", "answered", "promised", "left", "lost", "doubled", "worst_silence_s", "steady_after_s"),
-    *("repairs", "violations"),
-)
+COLUMNS: Final = {
+    "callers": "calls",
+    "answered": "answ.",
+    "promised": "prom.",
+    "left": "left",
+    "lost": "lost",
+    "doubled": "dbl.",
+    "worst_silence_s": "silent s",
+    "steady_after_s": "steady s",
+    "repairs": "rep.",
+    "violations": "viol.",
+}
+"""What the table shows, under names short enough for 80 columns."""
 
 
 async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> Row:
@@ -214,7 +224,7 @@ async def adoption(prompts: Path, callers: int, say: Callable[[str], None]) -> R
 
 def table(rows: dict[str, Row]) -> Table:
     """Return the rows as a table."""
-    shown = Table("fault", *(column.replace("_", " ") for column in COLUMNS), "")
+    shown = Table("fault", *COLUMNS.values(), "", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name, row in rows.items():
         cells = ["–" if row.get(column) is None else str(row[column]) for column in COLUMNS]
         shown.add_row(name, *cells, "[green]ok[/green]" if row["ok"] else "[red]FAILED[/red]")
