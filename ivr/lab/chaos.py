@@ -58,8 +58,8 @@ COLUMNS: Final = {
     "promised": "prom.",
     "lost": "lost",
     "doubled": "dbl.",
-    "worst_silence_s": "silent",
-    "steady_after_s": "steady",
+    "worst_silence_s": "mute",
+    "steady_after_s": "back",
     "violations": "viol.",
 }
 """What the table shows, on 80 columns; the file has more."""
@@ -223,7 +223,8 @@ async def adoption(prompts: Path, callers: int, say: Callable[[str], None]) -> R
 def table(rows: dict[str, Row]) -> Table:
     """Return the rows as a table."""
     fault = Column("fault", no_wrap=True, min_width=22)
-    shown = Table(fault, *COLUMNS.values(), "", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    figures = (Column(name, no_wrap=True, min_width=5, justify="right") for name in COLUMNS.values())
+    shown = Table(fault, *figures, "", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name, row in rows.items():
         cells = ["–" if row.get(column) is None else str(row[column]) for column in COLUMNS]
         shown.add_row(name, *cells, "[green]ok[/green]" if row["ok"] else "[red]FAILED[/red]")
