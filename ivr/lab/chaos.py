@@ -222,12 +222,13 @@ async def adoption(prompts: Path, callers: int, say: Callable[[str], None]) -> R
 
 def table(rows: dict[str, Row]) -> Table:
     """Return the rows as a table."""
-    fault = Column("fault", no_wrap=True, min_width=22)
+    fault = Column("  fault", no_wrap=True, min_width=23)
     figures = (Column(name, no_wrap=True, min_width=5, justify="right") for name in COLUMNS.values())
-    shown = Table(Column("", min_width=2), fault, *figures, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    shown = Table(fault, *figures, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name, row in rows.items():
         cells = ["–" if row.get(column) is None else str(row[column]) for column in COLUMNS]
-        shown.add_row("[green]✓[/green]" if row["ok"] else "[red]✗[/red]", name, *cells)
+        mark = "[green]✓[/green]" if row["ok"] else "[red]✗[/red]"
+        shown.add_row(f"{mark} {name}", *cells)
     return shown
 
 
