@@ -58,7 +58,7 @@ bench: root ## what a call costs, beside Asterisk's own queue; ARGS=--quick for 
 	@$(BIN)/ivr bench $(ARGS)
 
 proof: root ## the full figures; cut off, it goes on where it was
-	@echo "proof: about half an hour"
+	@echo "proof: up to an hour"
 	@$(BIN)/ivr proof
 
 chaos: root ## one fault after another, under load; ARGS="--faults a,b" for some; cut off, it goes on

@@ -139,7 +139,7 @@ def bench(
 
 @app.command()
 def proof() -> None:
-    """Take the full figures, about half an hour; figures in .run/proof.json. Run again, it goes on where it was."""
+    """Take the full figures, up to an hour; figures in .run/proof.json. Run again, it goes on where it was."""
     from ivr.lab.proof import main as prove  # noqa: PLC0415
 
     raise typer.Exit(prove())
