@@ -177,11 +177,12 @@ class Settlement:
                     await self._bring(self._queue.at(where))
             except QueueUnavailable as error:
                 if where == "emergency":
-                    _log.error("the emergency queue cannot be reached either", reason=str(error))
+                    self._say("the emergency queue cannot be reached either", error)
             except QueueError as error:
-                _log.error("the queue cannot be told what this worker holds", home=where, reason=str(error))
+                self._say("the queue cannot be told what this worker holds", error)
                 return False
             else:
+                self._said = ""
                 if where != home:
                     _log.error("the shared queue is away; this node's own has its calls", calls=len(self._calls))
                 return True
@@ -194,9 +195,7 @@ class Settlement:
                     people = await self._queue.at("emergency").people()
                     await self._bring(self._queue.at("shared"), people)
             except QueueError as error:
-                if str(error) != self._said:
-                    _log.warning("the shared queue cannot have its calls yet", reason=str(error))
-                self._said = str(error)
+                self._say("the shared queue cannot have its calls yet", error)
                 return
             self._said = ""
             await self._queue.vacate()
@@ -222,6 +221,12 @@ class Settlement:
         if lost or ended:
             _log.warning("the queue had lost what it had acknowledged", told_again=len(lost), ended=ended)
             await self._look()
+
+    def _say(self, what: str, error: QueueError) -> None:
+        """Log it once, not at each command that meets it, until the state has a home again."""
+        if what != self._said:
+            _log.error(what, reason=str(error))
+        self._said = what
 
     # -- one move ----------------------------------------------------------
 

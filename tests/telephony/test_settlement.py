@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ivr.core.caller import Caller, CallerRef, CallId
 from ivr.core.plan import AgentId, TopicId
@@ -238,13 +239,18 @@ async def test_both_away_the_desk_has_the_callers_and_one_back_is_enough(
     sheltered: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hall = sheltered
-    assert hall.emergency is not None
+    emergency = hall.emergency
+    assert emergency is not None
     monkeypatch.setattr("ivr.telephony.lease.LEASE_MS", 1_100)
     name = await hall.in_menu()
-    hall.redis.away = hall.emergency.away = True
+    hall.redis.away = emergency.away = True
     hall.switch.presses(name, "1")
-    await hall.until(lambda: hall.switch.handed_back(name))
-    hall.emergency.away = False
+    with capture_logs() as logs:
+        await hall.until(lambda: hall.switch.handed_back(name))
+        refused = emergency.refused
+        await hall.until(lambda: emergency.refused > refused + 20)
+    assert sum("emergency queue cannot be reached" in line["event"] for line in logs) == 1
+    emergency.away = False
     await hall.until(lambda: hall.worker.connected and hall.queue.home == "emergency")
     hall.redis.away = False
     await _home(hall, "shared")
