@@ -66,7 +66,7 @@ def names(agents: int) -> list[str]:
 class Crowd(House):
     """A house whose `agents_n` SIPp agents are registered, answer and hang up by themselves."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a crowd is like, by name
         self,
         plan_dir: Path,
         prompts_dir: Path,
@@ -76,6 +76,7 @@ class Crowd(House):
         talk_ms: int,
         answer_ms: int = 300,
         rtp_ports: int | None = None,
+        quiet: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> None:
         folder = scratch / "plan"
@@ -85,6 +86,7 @@ class Crowd(House):
         self._talk_ms = talk_ms
         self._answer_ms = answer_ms
         self._rtp_ports = rtp_ports
+        self._quiet = quiet
         self.bench = Bench()
 
     def _with_bench(self, config: StackConfig) -> StackConfig:
@@ -115,7 +117,11 @@ class Crowd(House):
             for name in names(self._agents_n)
         ]
         spec = Agents(
-            credentials=credentials, registrar=self.registrar, answer_ms=self._answer_ms, talk_ms=self._talk_ms
+            credentials=credentials,
+            registrar=self.registrar,
+            answer_ms=self._answer_ms,
+            talk_ms=self._talk_ms,
+            quiet=self._quiet,
         )
         agents = await start_agents(root, spec)
 

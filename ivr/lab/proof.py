@@ -151,13 +151,12 @@ async def _in_crowd(
     take: Callable[[Crowd, Progress], Any], console: Console, shape: stormy.Storm | None = None
 ) -> Figures:
     await asyncio.to_thread(make_sounds, PLAN, RUN / "prompts", console)
-    agents, talk_ms = (shape.agents, shape.talk_ms) if shape else (SOAK_AGENTS, SOAK_TALK_MS)
-    ports = shape.rtp_ports if shape else None
+    what: dict[str, Any] = {"agents": SOAK_AGENTS, "talk_ms": SOAK_TALK_MS}
+    if shape:
+        what = {"agents": shape.agents, "talk_ms": shape.talk_ms, "rtp_ports": shape.rtp_ports, "quiet": True}
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with tempfile.TemporaryDirectory(prefix="proof-") as scratch, Progress(*columns, console=console) as bars:
-        async with Crowd(
-            PLAN, RUN / "prompts", Path(scratch), agents=agents, talk_ms=talk_ms, rtp_ports=ports
-        ) as house:
+        async with Crowd(PLAN, RUN / "prompts", Path(scratch), **what) as house:
             return dict(await take(house, bars))
 
 

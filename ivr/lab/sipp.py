@@ -39,6 +39,7 @@ _SCENARIOS: Final = Path(__file__).with_name("scenarios")
 _INSIDE: Final = "/run/sipp"
 _PLACE: Final = re.compile(r"@\{([A-Z_]+)\}")
 _SILENT_SECOND: Final = b"\xd5" * 8_000  # A-law
+_FOREVER: Final = -1
 _NEVER: Final = "1000000000"
 _RTP_PORTS: Final = (6_000, 11_998)  # below those of the stacks
 _MOST_CALLS: Final = (_RTP_PORTS[1] - _RTP_PORTS[0]) // 4
@@ -139,7 +140,7 @@ class Agents:
     """Agents' phones (user, password), registered from one address and port.
 
     They answer after `answer_ms` and hang up `talk_ms` later. `calls` ends the run after so many. `voice` is a
-    second of A-law, said again and again.
+    second of A-law, said again and again; `quiet` phones say it once.
     """
 
     credentials: Sequence[tuple[str, str]]
@@ -150,14 +151,16 @@ class Agents:
     expires_s: int = 3_600
     calls: int | None = None
     voice: bytes = _SILENT_SECOND
+    quiet: bool = False
 
 
 class Sipp:
     """One SIPp at work. `done` waits for its own end, `stop` asks for it; leaving the block kills it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path, ears: contextlib.ExitStack) -> None:
         self._process = process
         self._folder = folder
+        self._ears = ears
         self._began = time.monotonic()
         self._report: Report | None = None
         # A thread of its own: the loop's few are for short work.
@@ -174,6 +177,7 @@ class Sipp:
         if not self._end.done():
             self._signal(signal.SIGKILL)
         await self._ended()
+        self._ears.close()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     def log(self) -> list[str]:
@@ -248,7 +252,8 @@ async def start_callers(root: Jail, spec: Callers) -> Sipp:
     options += ["-r", str(round(spec.rate * 10)), "-rp", "10000"]
     if spec.notes:
         options += ["-trace_logs", "-log_file", _LOG]
-    return _start(root, folder, "caller", values, spec.bind, _free_port(spec.bind), spec.registrar, options)
+    ears = _ears(spec.bind, spec.calls)
+    return _start(root, folder, "caller", values, spec.bind, _free_port(spec.bind), spec.registrar, options, ears=ears)
 
 
 async def start_agents(root: Jail, spec: Agents) -> Sipp:
@@ -262,7 +267,7 @@ async def start_agents(root: Jail, spec: Agents) -> Sipp:
         report = await registering.done()
     if report.ok != len(spec.credentials):
         raise SippError(f"{report.failed} of {len(spec.credentials)} agents could not register: {report.errors}")
-    values = {"ANSWER_MS": spec.answer_ms, "TALK_MS": spec.talk_ms}
+    values = {"ANSWER_MS": spec.answer_ms, "TALK_MS": spec.talk_ms, "TIMES": 1 if spec.quiet else _FOREVER}
     options = [] if spec.calls is None else ["-m", str(spec.calls)]
     options += ["-trace_logs", "-log_file", _LOG]
     return _start(root, _scratch(), "agent", values, spec.bind, port, spec.registrar, options, voice=spec.voice)
@@ -279,6 +284,7 @@ def _start(  # noqa: PLR0913 - what SIPp is told
     options: Sequence[str],
     *,
     voice: bytes = _SILENT_SECOND,
+    ears: contextlib.ExitStack | None = None,
 ) -> Sipp:
     # SIPp's ids come from its pid, which in a namespace is always the same.
     run = secrets.token_hex(4)
@@ -301,7 +307,22 @@ def _start(  # noqa: PLR0913 - what SIPp is told
     )
     with (folder / "screen").open("wb") as screen:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=screen, stderr=subprocess.STDOUT)
-    return Sipp(process, folder)
+    return Sipp(process, folder, ears or contextlib.ExitStack())
+
+
+def _ears(bind: str, calls: int) -> contextlib.ExitStack:
+    """Open the callers' media ports, which SIPp's player does not: nobody reads, and what comes is dropped at once.
+
+    A packet to a closed port is answered by one more, which a switchboard pays for; no phone does that.
+    """
+    with contextlib.ExitStack() as ears:
+        for port in range(_RTP_PORTS[0], _RTP_PORTS[0] + 4 * calls, 4):
+            ear = ears.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            with contextlib.suppress(OSError):  # taken is open
+                ear.bind((bind, port))
+        return ears.pop_all()
 
 
 def _scratch() -> Path:
