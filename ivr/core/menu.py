@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Final
 from ivr.core import effects as fx
 from ivr.core.digits import KEYS, pressed
 from ivr.core.people import to_people
-from ivr.core.plan import BACK, HUMAN, REPEAT, Information, MenuId, PromptId, ToMenu, TopicId, ToTopic
+from ivr.core.plan import (
+    BACK,
+    HUMAN,
+    REPEAT,
+    Information,
+    MenuId,
+    PromptId,
+    ToLanguage,
+    ToMenu,
+    ToOutside,
+    TopicId,
+    ToTopic,
+    Typed,
+)
 from ivr.core.promises import full, leave_for_message
 from ivr.core.state import Arriving, Informing, InMenu, Waiting
 from ivr.core.turn import PROMPT_GUARD_MS
@@ -62,6 +75,10 @@ def meaning(plan: Plan, menu: Menu, key: str) -> Meaning:
             return GoMenu(target)
         case Information(prompt):
             return GoInformation(prompt)
+        case ToOutside(outside):
+            return GoInformation(plan.outsides[outside].prompt)
+        case ToLanguage() | Typed():
+            return NotAnOption()
         case None:
             return NotAnOption()
 

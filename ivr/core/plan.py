@@ -19,6 +19,9 @@ TopicId = NewType("TopicId", str)
 GroupId = NewType("GroupId", str)
 AgentId = NewType("AgentId", str)
 PromptId = NewType("PromptId", str)
+HoursId = NewType("HoursId", str)
+OutsideId = NewType("OutsideId", str)
+CrisisId = NewType("CrisisId", str)
 
 HUMAN: Final = "0"
 REPEAT: Final = "*"
@@ -49,7 +52,62 @@ class Information:
     prompt: PromptId
 
 
-Option = ToTopic | ToMenu | Information
+@dataclass(frozen=True, slots=True)
+class ToOutside:
+    """The key tells whom to call instead: a body outside the site. An answer, as Information is."""
+
+    outside: OutsideId
+
+
+@dataclass(frozen=True, slots=True)
+class ToLanguage:
+    """The key changes the language of all that follows, and plays the menu again."""
+
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The key asks for a number (a file, a PIN) of at most `length` digits, # ends it; then the topic's people."""
+
+    prompt: PromptId
+    length: int
+    topic: TopicId
+
+
+Option = ToTopic | ToMenu | Information | ToOutside | ToLanguage | Typed
+
+
+@dataclass(frozen=True, slots=True)
+class OtherTopic:
+    """A step of a continuity chain: wait for the people of another topic, if they answer now."""
+
+    topic: TopicId
+
+
+@dataclass(frozen=True, slots=True)
+class TellOutside:
+    """A step of a continuity chain: say whom to call instead, then go on to the next step for who stays."""
+
+    outside: OutsideId
+
+
+@dataclass(frozen=True, slots=True)
+class CallBack:
+    """The end of a continuity chain: `owner` calls back, with no message; a hidden number leaves one."""
+
+    owner: GroupId
+
+
+@dataclass(frozen=True, slots=True)
+class TakeMessage:
+    """The end of a continuity chain: a message, and a file that `owner` owes."""
+
+    owner: GroupId
+
+
+ChainStep = OtherTopic | TellOutside | CallBack | TakeMessage
+"""What happens to a topic's callers when nobody of it can answer, one after the other; the last cannot fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +152,10 @@ class Overflow:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What a caller wants; the unit of queueing. `groups` answer it from the first moment, all equal."""
+    """What a caller wants; the unit of queueing. `groups` answer it from the first moment, all equal.
+
+    `hours` are its own, None: the site's. `continuity` without steps: the general desk, then a message of `groups[0]`.
+    """
 
     id: TopicId
     label: str
@@ -103,6 +164,8 @@ class Topic:
     strategy: Strategy = "longest-idle"
     ring_at_once: int = 3
     overflow: Overflow | None = None
+    hours: HoursId | None = None
+    continuity: tuple[ChainStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +184,38 @@ class Agent:
     id: AgentId
     name: str
     groups: tuple[GroupId, ...]
+    substitutes: tuple[AgentId, ...] = ()
+    """Who answers in this agent's groups while they are on leave."""
 
     @property
     def endpoint(self) -> str:
         """Return the PJSIP endpoint's name."""
         return f"agent-{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A body outside the site that answers some questions: what is said of it (`prompt` holds its number, twice)."""
+
+    id: OutsideId
+    label: str
+    number: str
+    prompt: PromptId
+
+
+@dataclass(frozen=True, slots=True)
+class CrisisProfile:
+    """What is said and done while a crisis of this kind is on: `message` before a menu of its own, if it has one.
+
+    `groups` answer every topic besides the usual people. It ends by itself after `length_ms`.
+    """
+
+    id: CrisisId
+    label: str
+    message: PromptId
+    menu: MenuId | None = None
+    groups: tuple[GroupId, ...] = ()
+    length_ms: int = 4 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +251,11 @@ class AgentSentences:
 
 @dataclass(frozen=True, slots=True)
 class Announcements:
-    """The site's own sentences that are not menus (prompt ids)."""
+    """The site's own sentences that are not menus (prompt ids).
+
+    `closed` is said to who calls outside the hours, `closing` to who waits when they end; a site without hours
+    needs neither.
+    """
 
     greeting: PromptId
     invalid: PromptId
@@ -179,6 +273,8 @@ class Announcements:
     full_callback: PromptId
     full_message: PromptId
     overflow: PromptId
+    closed: PromptId | None = None
+    closing: PromptId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +285,8 @@ class Plan:
     where key 0, exhaustion and a topic without people lead. `numbers` are the
     public numbers (E.164) that reach the site; `relays` the numbers (E.164) of relay services
     for deaf callers. A node that holds `max_calls` answers one more caller with a sentence and a
-    promise. `outcomes` (compulsory after a talk where there are any) and `pauses` are by key.
+    promise. `outcomes` (compulsory after a talk where there are any) and `pauses` are by key. `languages` are those
+    that callers can choose besides `language`. `hours` are the site's own; None: always open.
     """
 
     site: SiteId
@@ -217,3 +314,7 @@ class Plan:
     outcomes: Mapping[str, OutcomeCode] = field(default_factory=dict)
     pauses: Mapping[str, PauseReason] = field(default_factory=dict)
     agent_sentences: AgentSentences | None = None
+    languages: tuple[str, ...] = ()
+    hours: HoursId | None = None
+    outsides: Mapping[OutsideId, Outside] = field(default_factory=dict)
+    crises: Mapping[CrisisId, CrisisProfile] = field(default_factory=dict)

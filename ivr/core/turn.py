@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ivr.core import effects as fx
+from ivr.core.schedule import ALWAYS_OPEN
 
 if TYPE_CHECKING:
     from ivr.core.plan import Plan, PromptId, TopicId
+    from ivr.core.schedule import Calendar
     from ivr.core.state import Call, Offer, Phase
 
 PROMPT_GUARD_MS: Final = 120_000
@@ -19,10 +21,11 @@ FAILED_PROMPT_MS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Env:
-    """What a step may know: the instant and the call's own version of the plan."""
+    """What a step may know: the instant, the call's own version of the plan, and when people answer."""
 
     now: int
     plan: Plan
+    calendar: Calendar = ALWAYS_OPEN
 
 
 class Turn:

@@ -6,7 +6,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from ivr.core.plan import EVERYONE, AgentId, GroupId, MenuId, ToMenu, TopicId, ToTopic
+from ivr.core.plan import (
+    EVERYONE,
+    AgentId,
+    GroupId,
+    Information,
+    MenuId,
+    ToLanguage,
+    ToMenu,
+    ToOutside,
+    TopicId,
+    ToTopic,
+    Typed,
+)
 
 if TYPE_CHECKING:
     from ivr.core.plan import Plan
@@ -142,10 +154,16 @@ class Names:
                 return self.topic(topic)
             case ToMenu(to):
                 return f"menu {to}"
+            case ToOutside(outside):
+                return self.plan.outsides[outside].label if self.plan else ""
+            case ToLanguage(language):
+                return f"langue {language}"
+            case Typed(topic=topic):
+                return self.topic(topic)
+            case Information(prompt):
+                return f"information « {prompt} »"
             case None:
                 return "une personne" if key == "0" else ""
-            case information:
-                return f"information « {information.prompt} »"
 
     def answering(self, topic: str, step: int) -> tuple[AgentId, ...]:
         """The agents who may answer a topic after so many widenings, in the plan's order."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from ivr.core.plan import HUMAN, Information, MenuId, PromptId, ToMenu, TopicId, ToTopic
+from ivr.core.plan import HUMAN, Information, MenuId, PromptId, ToLanguage, ToMenu, ToOutside, TopicId, ToTopic, Typed
 from ivr.sim.errors import SimulationError
 
 if TYPE_CHECKING:
@@ -160,6 +160,12 @@ def ways(plan: Plan) -> dict[TopicId | PromptId, tuple[str, ...]]:
                     if target not in seen:
                         seen.add(target)
                         line.append((target, (*keys, key)))
+                case ToOutside(outside):
+                    found.setdefault(plan.outsides[outside].prompt, (*keys, key))
+                case Typed(topic=topic):
+                    found.setdefault(topic, (*keys, key))
+                case ToLanguage():
+                    pass
     return found
 
 
