@@ -27,19 +27,6 @@ def cpu_ms(pid: int) -> float:
     return (int(fields[_UTIME_FIELD]) + int(fields[_UTIME_FIELD + 1])) * 1000 / _TICKS
 
 
-def machine_ms() -> tuple[float, float]:
-    """Return how long the machine's processors have worked and been idle, all together (proc_stat(5))."""
-    spent = [int(field) for field in Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]]
-    idle = spent[3] + spent[4]
-    return (sum(spent) - idle) * 1000 / _TICKS, idle * 1000 / _TICKS
-
-
-def busy_share(before: tuple[float, float], after: tuple[float, float]) -> float:
-    """Return the share of the machine's processors that was at work between two `machine_ms`."""
-    worked, idle = after[0] - before[0], after[1] - before[1]
-    return worked / (worked + idle) if worked + idle else 0.0
-
-
 def descriptors(pid: int) -> int:
     """Return how many file descriptors a process has open."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))

@@ -1,7 +1,8 @@
 """A storm: callers wait already when the agents begin, and more come than they can take, for minutes.
 
 Judged by the phones' own notes: nobody is lost, no phone rings while it rings or talks, and how long an
-agent who hangs up is without the next caller, while somebody waits.
+agent who hangs up is without the next caller, while somebody waits. A machine that cannot keep up promises to call
+back whom it cannot take (`promised`): they are not lost.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ivr.core.plan import AgentId
-from ivr.lab import gauges
 from ivr.lab.crowd import KEY, LoadFailed, names
 from ivr.lab.sipp import Callers, Quantiles, start_callers
 from ivr.stack.root import ensure_root
+from ivr.telephony.capacity import busy_share, machine_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rich.progress import Progress
 
@@ -111,6 +112,7 @@ async def storm(house: Crowd, shape: Storm, bars: Progress) -> dict[str, Any]:
 
         async def all_wait() -> bool:
             waiting = sum(map(len, (await house.state()).waiting.values()))
+            waiting += _ended(await house.metrics(), "promised") - _ended(before, "promised")
             bars.update(bar, completed=waiting / shape.waiting)
             if fill.done():
                 raise LoadFailed(f"callers did not wait: {fill.result()}")
@@ -118,7 +120,7 @@ async def storm(house: Crowd, shape: Storm, bars: Progress) -> dict[str, Any]:
 
         await house.until("everybody waits", all_wait, seconds=30 + 2 * shape.waiting / FILL_RATE)
         bars.reset(bar, description=f"{shape.coming} more at {shape.rate:.0f} a second", total=1.0)
-        began, machine = time.monotonic(), gauges.machine_ms()
+        began, machine = time.monotonic(), machine_ms()
         resuming = asyncio.create_task(_come_on_duty(house, shape), name="agents come on duty")
         chunks = [
             asyncio.create_task(_later(house, first, min(CHUNK, shape.coming - first), shape), name=f"chunk {first}")
@@ -133,12 +135,16 @@ async def storm(house: Crowd, shape: Storm, bars: Progress) -> dict[str, Any]:
                 raise LoadFailed(f"callers are still there after {longest_s:.0f} s; does Asterisk run?")
             bars.update(bar, completed=min(1.0, (time.monotonic() - began) / (shape.seconds + 60)))
         reports = everybody.result()
-        busy = gauges.busy_share(machine, gauges.machine_ms())
+        busy = busy_share(machine, machine_ms())
         await resuming
         await house.quiet()
         after = await house.metrics()
         figures = await _figures(house, shape, agents, list(reports), before, after)
         return {**figures, "machine_busy": round(busy, 2)}
+
+
+def _ended(metrics: Mapping[str, float], outcome: str) -> int:
+    return int(metrics.get(f'ivr_calls_ended_total{{outcome="{outcome}"}}', 0))
 
 
 async def _come_on_duty(house: Crowd, shape: Storm) -> None:
@@ -181,8 +187,7 @@ async def _figures(
     served = await agents.stop()
     phones = Phones.read(agents.log())
     gaps = Quantiles.of(phones.next_ms)
-    name = 'ivr_calls_ended_total{outcome="answered"}'
-    answered = int(after.get(name, 0) - before.get(name, 0))
+    answered, promised = (_ended(after, how) - _ended(before, how) for how in ("answered", "promised"))
     coming = reports[1:]
     sipp_cpu = sum(report.cpu_s for report in (*reports, served))
     longest = max((report.wall_s for report in (*reports, served)), default=0.0)
@@ -192,7 +197,8 @@ async def _figures(
         "calls": shape.calls,
         "answered": phones.talks,
         "answered_by_our_count": answered,
-        "lost": shape.calls - min(phones.talks, answered),
+        "promised": promised,
+        "lost": shape.calls - promised - min(phones.talks, answered),
         "doubled": phones.doubled,
         "free_to_invite_ms": {"count": gaps.count, "p50": gaps.p50, "p90": gaps.p90, "p99": gaps.p99},
         "rate_wanted": shape.rate,

@@ -20,7 +20,7 @@ from ivr.telephony.recorder import Recorder
 from ivr.telephony.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from ivr.ari import AriClient
@@ -71,6 +71,8 @@ class Calls:
         self._owed: dict[CallId, str] = {}
         self.ends: dict[CallId, str] | None = None
         """How calls ended while the shared queue is away: it must hear of it. None: it is there."""
+        self.full: Callable[[], bool] = lambda: False
+        """Whether the machine has nothing left for one more call."""
         self._lives = Tasks()
 
     def __len__(self) -> int:
@@ -180,7 +182,7 @@ class Calls:
         self._owed.pop(call_id, None)
         caller = identify(call_id, number, presentation, self._plan, self._ref_key)
         call = Call(call_id, caller, called, self._plan.version, self.now() - max(0, age_ms))
-        crowded = len(self) >= self._plan.max_calls
+        crowded = len(self) >= self._plan.max_calls or self.full()
         self.begin(call).put(ev.Started(full=crowded))
 
     def begin(self, call: Call) -> CallActor:

@@ -34,6 +34,11 @@ class Metrics:
             "1 while the shared Redis is away and the node's own has its calls",
             registry=self.registry,
         )
+        self.full = Gauge(
+            "ivr_machine_full",
+            "1 while the machine cannot keep up: new callers have a promise",
+            registry=self.registry,
+        )
         self.adopted = Gauge("ivr_adopted", "Calls adopted at the last connect", registry=self.registry)
         self.adoption_s = Gauge(
             "ivr_adoption_seconds", "From the last connect until its last call was adopted", registry=self.registry

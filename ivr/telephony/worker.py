@@ -16,6 +16,7 @@ from ivr.queueing.errors import QueueError
 from ivr.queueing.model import News, NodeId, Offer, Withdrawn
 from ivr.queueing.routing import routing_of
 from ivr.telephony.calls import Calls
+from ivr.telephony.capacity import Capacity
 from ivr.telephony.codes import Codes
 from ivr.telephony.lease import NodeLease
 from ivr.telephony.presence import Presence
@@ -91,6 +92,8 @@ class Worker:
             metrics=metrics,
             recordings=recordings,
         )
+        self._capacity = Capacity(ari, metrics)
+        self.calls.full = lambda: self._capacity.full
         self._presence = Presence(plan, app, self._node, queue, self.calls.route, self._tasks)
         self._settlement = Settlement(
             ari=ari,
@@ -130,7 +133,8 @@ class Worker:
                 group.create_task(self._settlement.keep())
                 group.create_task(self._reap())
                 group.create_task(self._listener(self._node, self.calls.tell, lambda: None).run())
-                for name, work in {"reconciler": self._reconciler.run, **self._aside}.items():
+                aside = {"reconciler": self._reconciler.run, "capacity": self._capacity.run, **self._aside}
+                for name, work in aside.items():
                     group.create_task(_beside(name, work), name=name)
                 await self._ari.run()
         finally:

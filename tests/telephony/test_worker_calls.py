@@ -54,6 +54,19 @@ async def test_one_caller_more_than_the_node_may_hold_has_a_sentence_and_a_promi
     assert hall.phase(waiting) == "Waiting"
 
 
+async def test_a_machine_that_cannot_keep_up_takes_no_more(hall: Hall) -> None:
+    await hall.agent()
+    waiting = await hall.waits("1")
+    hall.worker.calls.full = lambda: True
+    late = hall.switch.calls()
+    await hall.until(lambda: "full-callback" in hall.switch.said(late))
+    assert [file.id for file in await hall.ledger.files()] == [late]
+    hall.worker.calls.full = lambda: False
+    taken = hall.switch.calls()
+    await hall.until(lambda: "menu-principal" in hall.switch.said(taken))
+    assert hall.phase(waiting) == "Waiting"
+
+
 @pytest.mark.parametrize("hall", [{"max_calls": 1}], indirect=True)
 async def test_a_relay_service_has_a_line_even_then(hall: Hall) -> None:
     await hall.agent()
