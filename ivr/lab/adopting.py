@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ivr.lab.crowd import KEY, LoadFailed
 from ivr.lab.sipp import Callers, start_callers
-from ivr.lab.storm import Phones
+from ivr.lab.storm import Phones, ended
 from ivr.stack.root import ensure_root
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ async def adoption(house: Crowd, callers: int) -> dict[str, Any]:
         "adopted": sum(after.get(call) == arrival for call, arrival in before.items()),
         "adopt_s": round(figures["ivr_adoption_seconds"], 2),
         "back_s": round(back_s, 2),
-        "lost": callers - talks.talks,
+        "lost": callers - min(talks.talks, _ended(figures)),
         "doubled": talks.doubled,
         "callers_failed": report.failed,
     }
