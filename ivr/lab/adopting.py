@@ -61,6 +61,7 @@ async def adoption(house: Crowd, callers: int) -> dict[str, Any]:
             await house.queue.resume(agent)
         report = await fill
         await house.quiet()
+        counted = await house.metrics()
         await agents.stop()
         talks = Phones.read(agents.log())
     return {
@@ -68,7 +69,7 @@ async def adoption(house: Crowd, callers: int) -> dict[str, Any]:
         "adopted": sum(after.get(call) == arrival for call, arrival in before.items()),
         "adopt_s": round(figures["ivr_adoption_seconds"], 2),
         "back_s": round(back_s, 2),
-        "lost": callers - min(talks.talks, _ended(figures)),
+        "lost": callers - min(talks.talks, ended(counted, "answered")),
         "doubled": talks.doubled,
         "callers_failed": report.failed,
     }
