@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, Literal, NewType
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ivr.core.schedule import Hours
+
 SiteId = NewType("SiteId", str)
 MenuId = NewType("MenuId", str)
 TopicId = NewType("TopicId", str)
@@ -286,7 +288,8 @@ class Plan:
     public numbers (E.164) that reach the site; `relays` the numbers (E.164) of relay services
     for deaf callers. A node that holds `max_calls` answers one more caller with a sentence and a
     promise. `outcomes` (compulsory after a talk where there are any) and `pauses` are by key. `languages` are those
-    that callers can choose besides `language`. `hours` are the site's own; None: always open.
+    that callers can choose besides `language`. `hours` are the site's own, one of
+    `schedules`; None: always open. `relay_hours` are those of the relay services for deaf callers.
     """
 
     site: SiteId
@@ -316,5 +319,7 @@ class Plan:
     agent_sentences: AgentSentences | None = None
     languages: tuple[str, ...] = ()
     hours: HoursId | None = None
+    relay_hours: HoursId | None = None
+    schedules: Mapping[HoursId, Hours] = field(default_factory=dict)
     outsides: Mapping[OutsideId, Outside] = field(default_factory=dict)
     crises: Mapping[CrisisId, CrisisProfile] = field(default_factory=dict)
