@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ivr.plan.chains import named
 from ivr.plan.compile import leading_to, parents, spoken
 from ivr.plan.draft import RECORDED
 from ivr.plan.faults import Severity, fault, warning
@@ -39,6 +40,8 @@ _KINDS: Final = {
     "topics.yaml": ("Le motif", "topic"),
     "groups.yaml": ("L'équipe", "group"),
     "prompts.yaml": ("Le message", "prompt"),
+    "outsides.yaml": ("L'organisme", "outside body"),
+    "agents.yaml": ("L'agent", "agent"),
 }
 
 
@@ -96,9 +99,15 @@ def _references(draft: Draft) -> Iterator[tuple[str, str, Place]]:
             for index, group in enumerate(groups):
                 yield "groups.yaml", group, source.value((section, name, "groups", index))
     yield from references(draft)
+    yield from named(draft)
 
 
-_OPTION_FILES: Final = {"topic": "topics.yaml", "menu": "menu.yaml", "information": "prompts.yaml"}
+_OPTION_FILES: Final = {
+    "topic": "topics.yaml",
+    "menu": "menu.yaml",
+    "information": "prompts.yaml",
+    "outside": "outsides.yaml",
+}
 
 
 def _grouped(draft: Draft) -> Iterator[tuple[str, list[tuple[str, tuple[str, ...]]]]]:
