@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ivr.core.plan import Absence, AgentId, GroupId, Plan
+    from ivr.core.plan import Absence, Agent, AgentId, GroupId, Plan
     from ivr.core.schedule import Crisis
 
 Absences: TypeAlias = "Mapping[AgentId, tuple[Absence, ...]]"
@@ -42,31 +42,32 @@ def staffing_at(plan: Plan, now: int, feeds: Absences = NONE, crisis: Crisis | N
     Every substitute who is not on leave stands in; a substitute's own substitutes do not: who answers for whom
     stays what the plan says.
     """
-    leave = {agent: until for agent in plan.agents if (until := away_until(plan, agent, now, feeds)) is not None}
-    stands_in: dict[AgentId, list[GroupId]] = {}
-    for absent in leave:
-        for who in plan.agents[absent].substitutes:
-            if who in leave or who not in plan.agents:
-                continue
-            more = stands_in.setdefault(who, [])
-            own = plan.agents[who].groups
-            more += [group for group in plan.agents[absent].groups if group not in (*own, *more)]
+    leave, stands_in = leave_at(plan.agents, now, feeds)
     on = crisis is not None and now < crisis.until and crisis.id in plan.crises
     called_in = plan.crises[crisis.id].groups if crisis is not None and on else ()
-    boundaries = [at for at in _boundaries(plan, feeds) if at > now]
+    later = [at for at in boundaries(plan.agents, feeds) if at > now]
     if crisis is not None and on:
-        boundaries.append(crisis.until)
-    return Staffing(
-        leave=leave,
-        stands_in={who: tuple(groups) for who, groups in stands_in.items() if groups},
-        called_in=called_in,
-        until=min(boundaries, default=None),
-    )
+        later.append(crisis.until)
+    return Staffing(leave, stands_in, called_in, min(later, default=None))
 
 
-def away_until(plan: Plan, agent: AgentId, now: int, feeds: Absences = NONE) -> int | None:
+def leave_at(
+    agents: Mapping[AgentId, Agent], now: int, feeds: Absences = NONE
+) -> tuple[dict[AgentId, int], dict[AgentId, tuple[GroupId, ...]]]:
+    """Return who is on leave until when, and the groups that substitutes answer in besides their own."""
+    leave = {name: until for name, agent in agents.items() if (until := away_until(agent, now, feeds)) is not None}
+    stands_in: dict[AgentId, list[GroupId]] = {}
+    for absent in leave:
+        for who in agents[absent].substitutes:
+            if who not in leave and who in agents:
+                more = stands_in.setdefault(who, [])
+                more += [group for group in agents[absent].groups if group not in (*agents[who].groups, *more)]
+    return leave, {who: tuple(groups) for who, groups in stands_in.items() if groups}
+
+
+def away_until(agent: Agent, now: int, feeds: Absences = NONE) -> int | None:
     """Return until when an agent is on leave, absences that meet counted as one; None if they are there."""
-    spans = sorted((one.start, one.end) for one in absences_of(plan, agent, feeds))
+    spans = sorted((one.start, one.end) for one in absences_of(agent, feeds))
     until = None
     for start, end in spans:
         if start <= (now if until is None else until) < end:
@@ -74,9 +75,9 @@ def away_until(plan: Plan, agent: AgentId, now: int, feeds: Absences = NONE) -> 
     return until
 
 
-def absences_of(plan: Plan, agent: AgentId, feeds: Absences = NONE) -> tuple[Absence, ...]:
+def absences_of(agent: Agent, feeds: Absences = NONE) -> tuple[Absence, ...]:
     """Return the absences of an agent from the plan and from the feeds."""
-    return (*plan.agents[agent].absences, *feeds.get(agent, ()))
+    return (*agent.absences, *feeds.get(agent.id, ()))
 
 
 def groups_at(plan: Plan, staffing: Staffing) -> dict[GroupId, tuple[AgentId, ...]]:
@@ -90,8 +91,9 @@ def groups_at(plan: Plan, staffing: Staffing) -> dict[GroupId, tuple[AgentId, ..
     }
 
 
-def _boundaries(plan: Plan, feeds: Absences) -> Iterator[int]:
-    for agent in plan.agents:
-        for absence in absences_of(plan, agent, feeds):
+def boundaries(agents: Mapping[AgentId, Agent], feeds: Absences = NONE) -> Iterator[int]:
+    """Yield every instant at which somebody's leave begins or ends, in no order."""
+    for agent in agents.values():
+        for absence in absences_of(agent, feeds):
             yield absence.start
             yield absence.end

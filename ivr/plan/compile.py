@@ -105,7 +105,7 @@ def compile_plan(draft: Draft) -> Plan:
             for name, entry in groups.groups.items()
         },
         agents={
-            AgentId(name): _agent(AgentId(name), entry, draft.calendars.get(name, ()))
+            AgentId(name): agent_of(AgentId(name), entry, draft.calendars.get(name, ()))
             for name, entry in agents.agents.items()
         },
         general=TopicId(site.general),
@@ -230,7 +230,8 @@ def chain(steps: Chain, topic: TopicId, own: GroupId) -> tuple[ChainStep, ...]:
     return tuple(found)
 
 
-def _agent(name: AgentId, entry: AgentEntry, busy: tuple[Absence, ...]) -> Agent:
+def agent_of(name: AgentId, entry: AgentEntry, busy: tuple[Absence, ...]) -> Agent:
+    """Return an agent as the core has them; `busy` is what their calendar's file says."""
     planned = (
         Absence(milliseconds_of(absence.begin), milliseconds_of(absence.end), absence.reason or "")
         for absence in entry.absences

@@ -150,6 +150,12 @@ def is_premium(number: str) -> bool:
     return kind in (phonenumbers.PhoneNumberType.PREMIUM_RATE, phonenumbers.PhoneNumberType.SHARED_COST)
 
 
+def national(number: str) -> str:
+    """Return the digits of an E.164 number as people here dial them: 0536490000."""
+    kept = phonenumbers.format_number(phonenumbers.parse(number), phonenumbers.PhoneNumberFormat.NATIONAL)
+    return "".join(filter(str.isdigit, kept))
+
+
 def _words(value: str) -> str:
     text = " ".join(value.split())
     if not text:

@@ -43,12 +43,6 @@ CONTINUITY: Final[dict[str, Message]] = {
         "Retirez la seconde : qui n'a pas répondu ne répondra pas mieux.",
         "Remove the second one: who did not answer will not answer better.",
     ),
-    "topic-without-agents": Message(
-        "Aucun agent ne peut répondre à « {topic} ».",
-        "No agent can answer “{topic}”.",
-        "Ajoutez un agent à l'une de ses équipes, dans agents.yaml.",
-        "Add an agent to one of its groups, in agents.yaml.",
-    ),
     "unused-outside": Message(
         "Ni un choix ni une chaîne ne mène à « {outside} ».",
         "Neither an option nor a chain leads to “{outside}”.",
@@ -138,6 +132,12 @@ CONTINUITY: Final[dict[str, Message]] = {
         "Nobody answers “{topic}” any more {when_en}: {absent} is away.",
         "Nommez un remplaçant (« substitutes: … »), ou donnez au motif une chaîne à lui (« continuity: »).",
         "Name a substitute (“substitutes: …”), or give the topic a chain of its own (“continuity:”).",
+    ),
+    "absence-thins": Message(
+        "{when_fr}, plus personne des équipes de « {topic} » : {absent} manque, d'autres répondent plus tard.",
+        "{when_en} nobody of the groups of “{topic}” is there: {absent} is away, others answer later.",
+        "Nommez un remplaçant : « substitutes: … » dans agents.yaml.",
+        "Name a substitute: “substitutes: …” in agents.yaml.",
     ),
     "bad-moment": Message(
         "« {value} » n'est pas une date.",
