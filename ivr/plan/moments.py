@@ -16,6 +16,7 @@ _MOMENT: Final = re.compile(
     r"\s*(?:(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})|(?P<d2>\d{1,2})/(?P<m2>\d{1,2})/(?P<y2>\d{4}))"
     r"(?:(?:T|\s+(?:à\s+)?)(?P<h>\d{1,2})(?:\s*[hH:]\s*(?P<min>\d{2})?))?\s*"
 )
+_END_OF_DAY: Final = (24, 0)
 _SCHEMA: Final = WithJsonSchema({"type": "string", "examples": ["2026-12-21", "2026-12-21 14h"]})
 
 
@@ -26,10 +27,11 @@ def moment(text: str, *, last: bool = False) -> datetime | None:
         return None
     part = found.groupdict()
     year, month, day = (int(part[name] or part[f"{name}2"]) for name in ("y", "m", "d"))
+    hour, minute = int(part["h"] or 0), int(part["min"] or 0)
+    midnight = part["h"] is None or (last and (hour, minute) == _END_OF_DAY)
     try:
-        at = datetime(year, month, day, int(part["h"] or 0) % 24, int(part["min"] or 0), tzinfo=ZONE)
-        whole = part["h"] is None or int(part["h"]) == 24  # noqa: PLR2004 - midnight as the end of a day
-        return at + timedelta(days=1) if last and whole else at if part["h"] != "24" else None
+        at = datetime(year, month, day, 0 if midnight else hour, minute, tzinfo=ZONE)
+        return at + timedelta(days=1) if last and midnight else at
     except (ValueError, OverflowError):
         return None
 
