@@ -180,14 +180,28 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """From `start` to before `end` (Unix ms) somebody is away. `reason` stands in the plan, hence may be read."""
+
+    start: int
+    end: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
-    """A person with a phone. `endpoint` is the PJSIP endpoint's name, never number-like."""
+    """A person with a phone. `endpoint` is the PJSIP endpoint's name, never number-like.
+
+    `feed` is the address of a calendar whose busy times are absences too; it is read beside the plan.
+    """
 
     id: AgentId
     name: str
     groups: tuple[GroupId, ...]
     substitutes: tuple[AgentId, ...] = ()
     """Who answers in this agent's groups while they are on leave."""
+    absences: tuple[Absence, ...] = ()
+    feed: str | None = None
 
     @property
     def endpoint(self) -> str:
