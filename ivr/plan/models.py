@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from ivr.plan.continuity import AbsenceEntry, Chain, CrisisFile, OutsidesFile
 from ivr.plan.fields import DAY_MS, Between, CodeKey, Decimal, OptionKey, PhoneNumbers, Slug, Slugs, Words
 from ivr.plan.strict import Strict
+from ivr.plan.timetable import HoursFile
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -42,6 +43,8 @@ class AnnouncementsEntry(Strict):
     full_callback: Slug = Field(description="Trop d'appels : l'appelant, dont le numéro est connu, sera rappelé.")
     full_message: Slug = Field(description="Trop d'appels, numéro caché : invitation à laisser un message bref.")
     overflow: Slug = Field(description="Longue attente : la touche 2 laisse un message, sinon l'attente continue.")
+    closed: Slug | None = Field(default=None, description="C'est fermé : quand on rouvre, et les urgences.")
+    closing: Slug | None = Field(default=None, description="Fermeture pendant l'attente : la demande est gardée.")
 
 
 class AgentSentencesEntry(Strict):
@@ -211,6 +214,7 @@ class TopicEntry(Strict):
     )
     widen: tuple[WideningEntry, ...] = Field(default=(), description="Qui répond aussi, de plus en plus large.")
     overflow: OverflowEntry | None = Field(default=None, description="Quand proposer de laisser un message.")
+    hours: Slug | None = Field(default=None, description="Ses horaires (hours.yaml) ; sans eux, ceux du site.")
     continuity: Chain | None = Field(
         default=None,
         min_length=1,
@@ -321,6 +325,7 @@ FILES: Final[dict[str, type[Strict]]] = {
     "outcomes.yaml": OutcomesFile,
     "outsides.yaml": OutsidesFile,
     "crisis.yaml": CrisisFile,
+    "hours.yaml": HoursFile,
     "prompts.yaml": PromptsFile,
 }
-OPTIONAL: Final = frozenset({"outcomes.yaml", "outsides.yaml", "crisis.yaml"})
+OPTIONAL: Final = frozenset({"outcomes.yaml", "outsides.yaml", "crisis.yaml", "hours.yaml"})
