@@ -270,7 +270,7 @@ class Announcements:
     """The site's own sentences that are not menus (prompt ids).
 
     `closed` is said to who calls outside the hours, `closing` to who waits when they end; a site without hours
-    needs neither.
+    needs neither. `callback_kept` is the last word to who will be called back without having left a message.
     """
 
     greeting: PromptId
@@ -291,6 +291,7 @@ class Announcements:
     overflow: PromptId
     closed: PromptId | None = None
     closing: PromptId | None = None
+    callback_kept: PromptId | None = None
 
 
 @dataclass(frozen=True, slots=True)
