@@ -278,6 +278,15 @@ class Announcements:
 
 
 @dataclass(frozen=True, slots=True)
+class Successors:
+    """Who takes the place of what is in the plan no more: whose callers, and whose files, they get."""
+
+    topics: Mapping[TopicId, TopicId] = field(default_factory=dict)
+    groups: Mapping[GroupId, GroupId] = field(default_factory=dict)
+    agents: Mapping[AgentId, AgentId] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One site's whole call plan, one immutable version.
 
@@ -318,3 +327,4 @@ class Plan:
     hours: HoursId | None = None
     outsides: Mapping[OutsideId, Outside] = field(default_factory=dict)
     crises: Mapping[CrisisId, CrisisProfile] = field(default_factory=dict)
+    successors: Successors = field(default_factory=Successors)
