@@ -7,6 +7,7 @@ import contextlib
 import gc
 import os
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,12 +15,17 @@ import uvloop
 
 from ivr import log
 from ivr.ari import AriClient, Connected
+from ivr.core.plan import SiteId
 from ivr.ledger.journal import Journal
 from ivr.ledger.projector import Projector
 from ivr.ledger.store import Ledger
 from ivr.notify import Notifier
-from ivr.plan import load_or_raise
+from ivr.plan import PlanError, load
 from ivr.provision.secrets import Secrets
+from ivr.publish.shelf import Shelf
+from ivr.publish.store import Publications
+from ivr.publish.watch import Watch
+from ivr.queueing.clock import SiteClock
 from ivr.queueing.connect import connect
 from ivr.queueing.listener import OfferListener
 from ivr.queueing.model import NodeId
@@ -35,6 +41,10 @@ from ivr.web.health import serve_health
 
 if TYPE_CHECKING:
     from ivr.ari import State
+    from ivr.core.plan import Plan
+    from ivr.plan import Loaded
+    from ivr.publish.states import States
+    from ivr.publish.version import Version
     from ivr.settings import Settings
 
 GC_ALLOCATIONS: Final = 20_000
@@ -49,18 +59,19 @@ _log = log.get("app")
 def serve(settings: Settings) -> None:
     """Run a worker until SIGTERM or SIGINT. Its calls stay in Asterisk: the next worker adopts them."""
     log.configure(settings.log_level)
+    # What is loaded by now stays: not looked through again at each collection.
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS, 20, 50)
     with contextlib.suppress(KeyboardInterrupt):
         uvloop.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
-    # What is loaded by now stays: not looked through again at each collection.
-    gc.freeze()
-    gc.set_threshold(GC_ALLOCATIONS, 20, 50)
     notifier = Notifier()
     stop = _Stop(notifier)
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
-    plan, _ = load_or_raise(settings.plan)
+    shelf = Shelf(settings.state_dir / "plans")
+    folder = load(settings.plan)
+    site = _site(folder, shelf)
     secrets = Secrets.load_or_create(settings.secrets_file)
     metrics = Metrics()
     connection = connect(settings.redis_url)
@@ -93,8 +104,16 @@ async def _serve(settings: Settings) -> None:
     try:
         async with Promises(Ledger(settings.ledger), Journal(settings.journal)) as promises:
             ledger = promises.ledger
+            clock = SiteClock()
+            watch = Watch(Publications(connection, ledger, site), shelf, clock)
+            plan = await _begun(watch, folder)
             queue = Queue(
-                connection, plan.site, routing_of(plan).lines, node=NodeId(settings.node), emergency=emergency
+                connection,
+                plan.site,
+                routing_of(plan, retired=watch.retired).lines,
+                node=NodeId(settings.node),
+                clock=clock,
+                emergency=emergency,
             )
             metrics.watch(ari, queue)
             metrics.watch_journal(promises.waiting)
@@ -104,6 +123,7 @@ async def _serve(settings: Settings) -> None:
                 "projector": Projection(connection, queue, projector).run,
                 "messages": messages.run,
                 "promises": promises.run,
+                "publication": lambda: watch.run(Served(worker, messages, projector)),
             }
             if emergency is not None:
                 aside["emergency projector"] = Projection(emergency, queue, projector, alone=True).run
@@ -120,6 +140,8 @@ async def _serve(settings: Settings) -> None:
                 ref_key=secrets.caller_key,
                 metrics=metrics,
                 wrap_ms=settings.wrap_ms,
+                find=watch.find,
+                retired=watch.retired,
                 recordings=Path(settings.recordings) if settings.recordings else None,
                 aside=aside,
             )
@@ -142,6 +164,45 @@ async def _serve(settings: Settings) -> None:
         await connection.aclose()
         if emergency is not None:
             await emergency.aclose()
+
+
+def _site(folder: Loaded, shelf: Shelf) -> SiteId:
+    """Return whose worker this is: the folder's, or where that is broken, whom this machine served last."""
+    if folder.plan is not None:
+        return folder.plan.site
+    last = shelf.last()
+    if last is None:
+        raise PlanError(folder.faults)
+    return SiteId(last.version.site)
+
+
+async def _begun(watch: Watch, folder: Loaded) -> Plan:
+    """Return the plan to serve; raises PlanError where there is none."""
+    loaded = await watch.begin(folder)
+    if loaded.plan is None:
+        raise PlanError(loaded.faults)
+    return loaded.plan
+
+
+@dataclass(slots=True)
+class Served:
+    """What of this process follows the version and the states in force."""
+
+    worker: Worker | None
+    messages: FallbackMessages
+    projector: Projector
+
+    async def plan(self, loaded: Loaded, version: Version) -> None:
+        """Serve another version; raises IvrError where it cannot be followed yet."""
+        if self.worker is None or loaded.plan is None:
+            return
+        self.messages.plan = loaded.plan
+        self.projector.due_in(loaded.plan.message_due_days)
+        await self.worker.switch(loaded.plan, version.retired)
+
+    async def states(self, states: States) -> None:
+        """Take note of what is forced, and of a crisis."""
+        _log.info("forced states", forced=len(states.forced), crisis=states.crisis.id if states.crisis else "")
 
 
 class _Stop:

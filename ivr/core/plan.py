@@ -295,6 +295,15 @@ class Announcements:
 
 
 @dataclass(frozen=True, slots=True)
+class Successors:
+    """Who takes the place of what is in the plan no more: whose callers, and whose files, they get."""
+
+    topics: Mapping[TopicId, TopicId] = field(default_factory=dict)
+    groups: Mapping[GroupId, GroupId] = field(default_factory=dict)
+    agents: Mapping[AgentId, AgentId] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One site's whole call plan, one immutable version.
 
@@ -338,3 +347,4 @@ class Plan:
     schedules: Mapping[HoursId, Hours] = field(default_factory=dict)
     outsides: Mapping[OutsideId, Outside] = field(default_factory=dict)
     crises: Mapping[CrisisId, CrisisProfile] = field(default_factory=dict)
+    successors: Successors = field(default_factory=Successors)

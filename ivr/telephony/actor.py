@@ -313,7 +313,7 @@ class CallActor:
                 self._tokens[offer_number(token)] = token
                 refused = self._failed(ev.AgentFailed(token, "failed"))
                 beyond = node if node != self._desk.node else ""
-                line.dial(token, self._plan.agents[agent], self._plan.ring_timeout_ms, refused, beyond)
+                line.dial(token, self._desk.agent(self._plan, agent), self._plan.ring_timeout_ms, refused, beyond)
             case fx.Bridge(token):
                 self._watchdog.end()
                 line.bridge(token, self._failed(ev.BridgeFailed(token)))

@@ -49,17 +49,22 @@ class Codes:
         sounds: str,
     ) -> None:
         self._ari = ari
-        self._plan = plan
         self._queue = queue
         self._presence = presence
         self._route = route
-        self._sounds = f"{sounds}/{plan.language}"
-        self._agents = {agent.endpoint: agent for agent in plan.agents.values()}
+        self._sounds = sounds
+        self._agents: dict[str, Agent] = {}
+        self.switch(plan)
         self._over: dict[str, asyncio.Event] = {}
         self._tasks = Tasks()
 
     def __len__(self) -> int:
         return len(self._over)
+
+    def switch(self, plan: Plan) -> None:
+        """Read the codes that are dialled from now on by another version."""
+        self._plan = plan
+        self._agents = {agent.endpoint: agent for agent in plan.agents.values()}
 
     def arrived(self, channel: str, args: Sequence[str]) -> None:
         """Take a channel whose dialplan says `code,<code>,<endpoint>`; once."""
@@ -114,7 +119,7 @@ class Codes:
                     await self._ari.channels.playWithId(
                         channelId=channel,
                         playbackId=str(OwnId("pb", CallId(channel), 1)),
-                        media=f"sound:{self._sounds}/{sentence}",
+                        media=f"sound:{self._sounds}/{self._plan.language}/{sentence}",
                         lane=channel,
                     )
                     await over.wait()

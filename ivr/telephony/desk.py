@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from ivr.core import effects as fx
     from ivr.core.caller import CallId
+    from ivr.core.plan import Agent, AgentId, Plan
     from ivr.core.state import Call
     from ivr.queueing.model import Moves, NodeId
     from ivr.queueing.queue import Queue
@@ -32,6 +33,9 @@ class Desk(Protocol):
 
     async def promise(self, call: Call, effect: fx.Promise) -> None:
         """Commit a promise; raises LedgerError."""
+
+    def agent(self, plan: Plan, agent: AgentId) -> Agent:
+        """Return an agent, also one who is newer than a call's plan."""
 
     def owe(self, call: CallId, outcome: str) -> None:
         """Note an end that the queue could not be told: it must still hear of it."""

@@ -88,6 +88,11 @@ class Settlement:
         self.holds = False
         """Whether every call of the node that lives is held here: what the queue has besides is over."""
 
+    async def switch(self, routing: Routing) -> None:
+        """Put another routing in force; who waits is placed anew by it. Raises QueueError, and then it is owed."""
+        self._routing = routing
+        self._calls.route(await self._queue.configure(routing))
+
     # -- beginnings --------------------------------------------------------
 
     async def begin(self) -> None:

@@ -26,7 +26,7 @@ from ivr.telephony.settlement import Settlement
 from ivr.telephony.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -50,7 +50,9 @@ _log = log.get("worker")
 class Worker:
     """Holds every call of one node. `run` returns only when cancelled.
 
-    `aside` are tasks by name that live beside it, from the moment that the node is ours; they end with it.
+    `find` brings a version of the plan that a call began with elsewhere; `retired` are topics that are gone, each with
+    the one whose people answer who waits there still. `aside` are tasks by name that live beside it, from the moment
+    that the node is ours; they end with it.
     """
 
     def __init__(  # noqa: PLR0913 - everything that it serves with, by name
@@ -68,6 +70,8 @@ class Worker:
         metrics: Metrics,
         wrap_ms: int | None = None,
         recordings: Path | None = None,
+        find: Callable[[str], Awaitable[Plan | None]] | None = None,
+        retired: Mapping[str, str] | None = None,
         aside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
     ) -> None:
         self._ari = ari
@@ -91,14 +95,16 @@ class Worker:
             ref_key=ref_key,
             metrics=metrics,
             recordings=recordings,
+            find=find,
         )
+        self._wrap_ms = wrap_ms
         self._capacity = Capacity(ari, metrics)
         self.calls.full = lambda: self._capacity.full
         self._presence = Presence(plan, app, self._node, queue, self.calls.route, self._tasks)
         self._settlement = Settlement(
             ari=ari,
             queue=queue,
-            routing=routing_of(plan, wrap_ms),
+            routing=routing_of(plan, wrap_ms, retired),
             lease=self._lease,
             presence=self._presence,
             calls=self.calls,
@@ -184,6 +190,18 @@ class Worker:
                 self.calls.route(reaped)
                 for offer in reaped.live:
                     self.calls.tell(offer)
+
+    # -- the plan ----------------------------------------------------------
+
+    async def switch(self, plan: Plan, retired: Mapping[str, str]) -> None:
+        """Serve another version of the plan; calls in progress finish on theirs. Raises QueueError, AriError.
+
+        Then it is called again: what was done is not done anew.
+        """
+        self.calls.switch(plan)
+        self.codes.switch(plan)
+        await self._presence.switch(plan, self._ari)
+        await self._settlement.switch(routing_of(plan, self._wrap_ms, retired))
 
     # -- the connection ----------------------------------------------------
 
