@@ -21,8 +21,10 @@ from ivr.ledger.projector import Projector
 from ivr.ledger.store import Ledger
 from ivr.notify import Notifier
 from ivr.plan import PlanError, load
+from ivr.plan.calendar import SetNow, calendar
 from ivr.provision.secrets import Secrets
 from ivr.publish.shelf import Shelf
+from ivr.publish.states import States
 from ivr.publish.store import Publications
 from ivr.publish.watch import Watch
 from ivr.queueing.clock import SiteClock
@@ -41,9 +43,9 @@ from ivr.web.health import serve_health
 
 if TYPE_CHECKING:
     from ivr.ari import State
-    from ivr.core.plan import Plan
+    from ivr.core.plan import HoursId, Plan
+    from ivr.core.schedule import Calendar
     from ivr.plan import Loaded
-    from ivr.publish.states import States
     from ivr.publish.version import Version
     from ivr.settings import Settings
 
@@ -74,6 +76,7 @@ async def _serve(settings: Settings) -> None:
     site = _site(folder, shelf)
     secrets = Secrets.load_or_create(settings.secrets_file)
     metrics = Metrics()
+    hours = OpeningHours(metrics)
     connection = connect(settings.redis_url)
     emergency = connect(settings.emergency_redis_url) if settings.emergency_redis_url else None
     worker: Worker | None = None
@@ -103,9 +106,8 @@ async def _serve(settings: Settings) -> None:
     )
     try:
         async with Promises(Ledger(settings.ledger), Journal(settings.journal)) as promises:
-            ledger = promises.ledger
             clock = SiteClock()
-            watch = Watch(Publications(connection, ledger, site), shelf, clock)
+            watch = Watch(Publications(connection, promises.ledger, site), shelf, clock)
             plan = await _begun(watch, folder)
             queue = Queue(
                 connection,
@@ -117,13 +119,13 @@ async def _serve(settings: Settings) -> None:
             )
             metrics.watch(ari, queue)
             metrics.watch_journal(promises.waiting)
-            messages = FallbackMessages(ari, ledger, plan, secrets.caller_key, queue.clock)
-            projector = Projector(ledger, plan.site, plan.message_due_days)
+            messages = FallbackMessages(ari, promises.ledger, plan, secrets.caller_key, queue.clock)
+            projector = Projector(promises.ledger, plan.site, plan.message_due_days)
             aside = {
                 "projector": Projection(connection, queue, projector).run,
                 "messages": messages.run,
                 "promises": promises.run,
-                "publication": lambda: watch.run(Served(worker, messages, projector)),
+                "publication": lambda: watch.run(Served(worker, messages, projector, hours)),
             }
             if emergency is not None:
                 aside["emergency projector"] = Projection(emergency, queue, projector, alone=True).run
@@ -140,6 +142,7 @@ async def _serve(settings: Settings) -> None:
                 ref_key=secrets.caller_key,
                 metrics=metrics,
                 wrap_ms=settings.wrap_ms,
+                calendar=hours.calendar,
                 find=watch.find,
                 retired=watch.retired,
                 recordings=Path(settings.recordings) if settings.recordings else None,
@@ -191,6 +194,7 @@ class Served:
     worker: Worker | None
     messages: FallbackMessages
     projector: Projector
+    hours: OpeningHours
 
     async def plan(self, loaded: Loaded, version: Version) -> None:
         """Serve another version; raises IvrError where it cannot be followed yet."""
@@ -203,6 +207,37 @@ class Served:
     async def states(self, states: States) -> None:
         """Take note of what is forced, and of a crisis."""
         _log.info("forced states", forced=len(states.forced), crisis=states.crisis.id if states.crisis else "")
+        self.hours.states = states
+        if self.worker is not None:
+            self.worker.timekeeper.change()
+
+
+class OpeningHours:
+    """Works out when people answer, with what is forced now. A day that cannot be worked out is told once."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.states = States()
+        self._metrics = metrics
+        self._told: set[HoursId] = set()
+
+    def calendar(self, plan: Plan, now: int) -> Calendar:
+        """Return the calendar of a plan for the days around an instant, Unix ms."""
+        wrong: set[HoursId] = set()
+        states = self.states
+        crisis = states.crisis
+        set_now = SetNow(states.as_forced(), states.as_crisis(), crisis.since if crisis is not None else 0)
+
+        def alert(name: HoursId, why: str) -> None:
+            if name not in self._told | wrong:
+                _log.error("hours cannot be worked out, and count as open", hours=name, reason=why)
+            wrong.add(name)
+
+        made = calendar(plan, now, set_now, alert=alert)
+        if self._told and not wrong:
+            _log.info("all hours can be worked out again")
+        self._told = wrong
+        self._metrics.hours_unknown.set(len(wrong))
+        return made
 
 
 class _Stop:

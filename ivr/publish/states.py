@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
-from ivr.core.schedule import Crisis
+from ivr.core.schedule import Crisis, Forced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +76,12 @@ class States:
     def all(self) -> tuple[State, ...]:
         """Return each of them."""
         return (*self.forced, *((self.crisis,) if self.crisis is not None else ()))
+
+    def as_forced(self) -> tuple[Forced, ...]:
+        """Return what is forced as a calendar holds it."""
+        return tuple(
+            Forced(state.hours, state.open, state.since, state.until, state.reason, state.by) for state in self.forced
+        )
 
     def as_crisis(self) -> Crisis | None:
         """Return the crisis as a calendar holds it."""

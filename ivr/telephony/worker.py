@@ -8,13 +8,15 @@ offers that other workers made for our calls.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ivr import log
 from ivr.ari import Connected, Disconnected, Replaced
+from ivr.core.schedule import ALWAYS_OPEN
+from ivr.core.staffing import NONE
 from ivr.queueing.errors import QueueError
 from ivr.queueing.model import News, NodeId, Offer, Withdrawn
-from ivr.queueing.routing import routing_of
 from ivr.telephony.calls import Calls
 from ivr.telephony.capacity import Capacity
 from ivr.telephony.codes import Codes
@@ -24,6 +26,7 @@ from ivr.telephony.reconciler import Reconciler
 from ivr.telephony.router import EVENTS, Router
 from ivr.telephony.settlement import Settlement
 from ivr.telephony.tasks import Tasks
+from ivr.telephony.timekeeper import Timekeeper
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
     from ivr.ari import AriClient, Event, State
     from ivr.core.plan import Plan
+    from ivr.core.schedule import Calendar
+    from ivr.core.staffing import Absences
     from ivr.queueing.listener import OfferListener
     from ivr.queueing.queue import Queue
     from ivr.telephony.calls import Keeper
@@ -72,6 +77,8 @@ class Worker:
         recordings: Path | None = None,
         find: Callable[[str], Awaitable[Plan | None]] | None = None,
         retired: Mapping[str, str] | None = None,
+        calendar: Callable[[Plan, int], Calendar] = lambda _plan, _now: ALWAYS_OPEN,
+        feeds: Callable[[], Absences] = lambda: NONE,
         aside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
     ) -> None:
         self._ari = ari
@@ -97,14 +104,14 @@ class Worker:
             recordings=recordings,
             find=find,
         )
-        self._wrap_ms = wrap_ms
+        self.timekeeper = Timekeeper(wrap_ms=wrap_ms, retired=retired, calendar=calendar, feeds=feeds)
         self._capacity = Capacity(ari, metrics)
         self.calls.full = lambda: self._capacity.full
         self._presence = Presence(plan, app, self._node, queue, self.calls.route, self._tasks)
         self._settlement = Settlement(
             ari=ari,
             queue=queue,
-            routing=routing_of(plan, wrap_ms, retired),
+            routing=self.timekeeper.begin(self.calls),
             lease=self._lease,
             presence=self._presence,
             calls=self.calls,
@@ -140,6 +147,7 @@ class Worker:
                 group.create_task(self._reap())
                 group.create_task(self._listener(self._node, self.calls.tell, lambda: None).run())
                 aside = {"reconciler": self._reconciler.run, "capacity": self._capacity.run, **self._aside}
+                aside["timekeeper"] = partial(self.timekeeper.run, self.calls, self._settlement)
                 for name, work in aside.items():
                     group.create_task(_beside(name, work), name=name)
                 await self._ari.run()
@@ -201,7 +209,7 @@ class Worker:
         self.calls.switch(plan)
         self.codes.switch(plan)
         await self._presence.switch(plan, self._ari)
-        await self._settlement.switch(routing_of(plan, self._wrap_ms, retired))
+        await self.timekeeper.switch(self.calls, self._settlement, retired)
 
     # -- the connection ----------------------------------------------------
 
