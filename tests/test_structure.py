@@ -26,7 +26,7 @@ ALLOWED = {
     "stack": {"core", "plan", "prompts", "provision", "settings", "log"},
     "sim": {"core", "queueing"},
     "web": {"log"},
-    "commands": {"core", "plan", "provision", "queueing", "ledger", "telephony", "settings", "publish"},
+    "commands": {"core", "plan", "provision", "queueing", "ledger", "telephony", "settings", "publish", "prompts"},
     "doctor": {"core", "ari", "plan", "provision", "prompts", "queueing", "ledger", "settings"},
     "desk": {"core", "plan", "queueing", "settings"},
 }

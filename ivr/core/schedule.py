@@ -22,6 +22,46 @@ Layer = Literal["crisis", "forced", "one-off", "school", "holiday", "weekly", "e
 
 
 @dataclass(frozen=True, slots=True)
+class OneOff:
+    """Days, the first and the last as ISO dates, that have hours of their own; "off": closed. `reason` is said so."""
+
+    first: str
+    last: str
+    hours: str
+    reason: str = ""
+    prompt: PromptId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When people answer, layer by layer; each text in the opening-hours syntax of OpenStreetMap, "off": closed.
+
+    `school_holidays` None: as in any other week; `zone` of the school holidays is A, B or C. On a public holiday
+    it is `public_holidays`, in the school holidays too.
+    """
+
+    id: HoursId
+    weekly: str
+    public_holidays: str = "off"
+    school_holidays: str | None = None
+    zone: str = "A"
+    one_offs: tuple[OneOff, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """What an admin set for now: open or closed until `until`, against all but a crisis. `hours` None: every one."""
+
+    hours: HoursId | None
+    open: bool
+    since: int
+    until: int
+    reason: str
+    by: str = ""
+    prompt: PromptId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """From `start` to before `end` the same holds. `reason` is in the admin's words.
 

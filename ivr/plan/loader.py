@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from ivr.plan.check import check, has_errors
@@ -41,9 +42,12 @@ class Loaded:
         return self.folder / RECORDED
 
 
-def load(folder: Path) -> Loaded:
-    """Return the plan of a site's folder and all its faults; never raises for what the files hold."""
-    draft, faults = read_draft(folder)
+def load(folder: Path, *, now: datetime | None = None) -> Loaded:
+    """Return the plan of a site's folder and all its faults; never raises for what the files hold.
+
+    What is planned (absences) is looked at from `now` on, by default the present.
+    """
+    draft, faults = read_draft(folder, now or datetime.now(UTC))
     if draft is None:
         return Loaded(folder, None, tuple(faults), {}, {})
     faults = _sorted(faults + check(draft), draft)
@@ -59,9 +63,9 @@ def load(folder: Path) -> Loaded:
     )
 
 
-def load_or_raise(folder: Path) -> tuple[Plan, Loaded]:
+def load_or_raise(folder: Path, *, now: datetime | None = None) -> tuple[Plan, Loaded]:
     """Return the plan and what came with it; PlanError with every fault if there is none."""
-    loaded = load(folder)
+    loaded = load(folder, now=now)
     if loaded.plan is None:
         raise PlanError(loaded.faults)
     return loaded.plan, loaded

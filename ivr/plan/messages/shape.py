@@ -116,8 +116,8 @@ SHAPE: Final[dict[str, Message]] = {
         "Write ten digits (05 36 49 00 00) or the international form (+33536490000).",
     ),
     "option-target": Message(
-        "Un choix mène à une seule chose : topic, menu ou information ({count} ici).",
-        "An option leads to one thing only: topic, menu or information ({count} here).",
+        "Un choix mène à une seule chose : topic, menu, information, outside, language ou digits ({count} ici).",
+        "An option leads to one thing only: topic, menu, information, outside, language or digits ({count} here).",
         "Écrivez par exemple « 1: {{topic: etat-civil}} ».",
         "Write for instance “1: {{topic: etat-civil}}”.",
     ),
