@@ -25,6 +25,8 @@ from ivr.queueing.listener import OfferListener
 from ivr.queueing.model import NodeId
 from ivr.queueing.queue import Queue
 from ivr.queueing.routing import routing_of
+from ivr.staffing.feeds import Feeds
+from ivr.staffing.roster import Roster
 from ivr.telephony.drain import Drain
 from ivr.telephony.messages import FallbackMessages
 from ivr.telephony.metrics import Metrics
@@ -34,7 +36,10 @@ from ivr.telephony.worker import EVENTS, Worker
 from ivr.web.health import serve_health
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
     from ivr.ari import State
+    from ivr.core.plan import Plan
     from ivr.settings import Settings
 
 GC_ALLOCATIONS: Final = 20_000
@@ -100,7 +105,9 @@ async def _serve(settings: Settings) -> None:
             metrics.watch_journal(promises.waiting)
             messages = FallbackMessages(ari, ledger, plan, secrets.caller_key, queue.clock)
             projector = Projector(ledger, plan.site, plan.message_due_days)
+            roster = await _roster(connection, plan, queue)
             aside = {
+                "roster": roster.run,
                 "projector": Projection(connection, queue, projector).run,
                 "messages": messages.run,
                 "promises": promises.run,
@@ -121,8 +128,10 @@ async def _serve(settings: Settings) -> None:
                 metrics=metrics,
                 wrap_ms=settings.wrap_ms,
                 recordings=Path(settings.recordings) if settings.recordings else None,
+                staffing=roster.staffing,
                 aside=aside,
             )
+            roster.tell = worker.reroute
 
             async def ready() -> dict[str, bool]:
                 return {"asterisk": worker.connected, "plan": True, "open": not (stop.asked or await drain.look())}
@@ -142,6 +151,13 @@ async def _serve(settings: Settings) -> None:
         await connection.aclose()
         if emergency is not None:
             await emergency.aclose()
+
+
+async def _roster(redis: Redis, plan: Plan, queue: Queue) -> Roster:
+    """Return who is there, the calendars as other workers know them included."""
+    feeds = Feeds(redis, plan.site, queue.clock)
+    await feeds.read()
+    return Roster(plan=lambda: plan, clock=queue.clock, feeds=feeds)
 
 
 class _Stop:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ivr import log
 from ivr.ari import Connected, Disconnected, Replaced
+from ivr.core.staffing import USUAL
 from ivr.queueing.errors import QueueError
 from ivr.queueing.model import News, NodeId, Offer, Withdrawn
 from ivr.queueing.routing import routing_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from ivr.ari import AriClient, Event, State
     from ivr.core.plan import Plan
+    from ivr.core.staffing import Staffing
     from ivr.queueing.listener import OfferListener
     from ivr.queueing.queue import Queue
     from ivr.telephony.calls import Keeper
@@ -50,6 +52,7 @@ _log = log.get("worker")
 class Worker:
     """Holds every call of one node. `run` returns only when cancelled.
 
+    `staffing` tells who is there as far as the plan knows, at each instant; `reroute` when that has changed.
     `aside` are tasks by name that live beside it, from the moment that the node is ours; they end with it.
     """
 
@@ -68,6 +71,7 @@ class Worker:
         metrics: Metrics,
         wrap_ms: int | None = None,
         recordings: Path | None = None,
+        staffing: Callable[[], Staffing] = lambda: USUAL,
         aside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
     ) -> None:
         self._ari = ari
@@ -98,7 +102,7 @@ class Worker:
         self._settlement = Settlement(
             ari=ari,
             queue=queue,
-            routing=routing_of(plan, wrap_ms),
+            routing=lambda: routing_of(plan, wrap_ms, staffing()),
             lease=self._lease,
             presence=self._presence,
             calls=self.calls,
@@ -184,6 +188,10 @@ class Worker:
                 self.calls.route(reaped)
                 for offer in reaped.live:
                     self.calls.tell(offer)
+
+    async def reroute(self) -> None:
+        """Put in force what the plan and who is there say now; QueueError when the queue cannot be told."""
+        await self._settlement.reroute()
 
     # -- the connection ----------------------------------------------------
 
