@@ -110,7 +110,7 @@ def adopted_waiting(turn: Turn, phase: Waiting, facts: ev.Adopted) -> None:
     if up:
         turn.do(*(fx.Accept(offer.token) for offer in up))
         turn.timer(ANSWER_GUARD_MS)
-    elif not ringing and not undialled:
+    elif not ringing and not undialled and not facts.placed:
         turn.join(phase.topic, phase.since)
 
 

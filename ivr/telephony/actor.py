@@ -165,6 +165,10 @@ class CallActor:
 
     # -- legs --------------------------------------------------------------
 
+    def written(self) -> None:
+        """Note that Redis has the call as it is."""
+        self._saved = durable(self.call)
+
     def adopt_leg(self, token: str, *, up: bool, bridged: bool) -> None:
         """Take over a leg that was there before this actor."""
         n = offer_number(token)

@@ -259,6 +259,8 @@ class Reconciler:
     def _adopt(self, adoption: Adoption) -> asyncio.Future[float]:
         """Let an actor take the call where it is; the future is the instant at which it had."""
         actor = self._calls.get(adoption.call.id) or self._calls.begin(adoption.call)
+        if adoption.facts.placed:
+            actor.written()
         for token, state in adoption.facts.legs:
             actor.adopt_leg(token, up=state == "up", bridged=adoption.facts.bridged == token)
         actor.put(adoption.facts)

@@ -281,6 +281,11 @@ def test_adoption_continues_each_phase() -> None:
     wait = waiting()
     did = kinds(wait.tell(ev.Adopted()))
     assert [kind for kind in did if kind != "StopPlay"] == ["Hold", "StartTimer", "JoinQueue"]
+    placed = waiting()
+    assert [kind for kind in kinds(placed.tell(ev.Adopted(placed=True))) if kind != "StopPlay"] == [
+        "Hold",
+        "StartTimer",
+    ]
     talk = talking()
     assert kinds(talk.tell(ev.Adopted((("e:1", "up"),), "e:1"))) == ["StartTimer"]
 
