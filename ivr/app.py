@@ -31,6 +31,8 @@ from ivr.queueing.listener import OfferListener
 from ivr.queueing.model import NodeId
 from ivr.queueing.queue import Queue
 from ivr.queueing.routing import routing_of
+from ivr.staffing.feeds import Feeds
+from ivr.staffing.roster import Roster
 from ivr.telephony.drain import Drain
 from ivr.telephony.messages import FallbackMessages
 from ivr.telephony.metrics import Metrics
@@ -40,6 +42,8 @@ from ivr.telephony.worker import EVENTS, Worker
 from ivr.web.health import serve_health
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
     from ivr.ari import State
     from ivr.core.plan import Plan
     from ivr.plan import Loaded
@@ -69,9 +73,6 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     notifier = Notifier()
     stop = _Stop(notifier)
-    shelf = Shelf(settings.state_dir / "plans")
-    folder = load(settings.plan)
-    site = _site(folder, shelf)
     secrets = Secrets.load_or_create(settings.secrets_file)
     metrics = Metrics()
     connection = connect(settings.redis_url)
@@ -105,8 +106,7 @@ async def _serve(settings: Settings) -> None:
         async with Promises(Ledger(settings.ledger), Journal(settings.journal)) as promises:
             ledger = promises.ledger
             clock = SiteClock()
-            watch = Watch(Publications(connection, ledger, site), shelf, clock)
-            plan = await _begun(watch, folder)
+            watch, plan = await _published(settings, connection, ledger, clock)
             queue = Queue(
                 connection,
                 plan.site,
@@ -119,7 +119,9 @@ async def _serve(settings: Settings) -> None:
             metrics.watch_journal(promises.waiting)
             messages = FallbackMessages(ari, ledger, plan, secrets.caller_key, queue.clock)
             projector = Projector(ledger, plan.site, plan.message_due_days)
+            roster = await _roster(connection, watch, plan, queue)
             aside = {
+                "roster": roster.run,
                 "projector": Projection(connection, queue, projector).run,
                 "messages": messages.run,
                 "promises": promises.run,
@@ -143,8 +145,10 @@ async def _serve(settings: Settings) -> None:
                 find=watch.find,
                 retired=watch.retired,
                 recordings=Path(settings.recordings) if settings.recordings else None,
+                staffing=roster.staffing,
                 aside=aside,
             )
+            roster.tell = worker.reroute
 
             async def ready() -> dict[str, bool]:
                 return {"asterisk": worker.connected, "plan": True, "open": not (stop.asked or await drain.look())}
@@ -176,12 +180,14 @@ def _site(folder: Loaded, shelf: Shelf) -> SiteId:
     return SiteId(last.version.site)
 
 
-async def _begun(watch: Watch, folder: Loaded) -> Plan:
-    """Return the plan to serve; raises PlanError where there is none."""
+async def _published(settings: Settings, redis: Redis, ledger: Ledger, clock: SiteClock) -> tuple[Watch, Plan]:
+    """Return the watch over what is published, and the plan to begin with; raises PlanError where there is none."""
+    shelf, folder = Shelf(settings.state_dir / "plans"), load(settings.plan)
+    watch = Watch(Publications(redis, ledger, _site(folder, shelf)), shelf, clock)
     loaded = await watch.begin(folder)
     if loaded.plan is None:
         raise PlanError(loaded.faults)
-    return loaded.plan
+    return watch, loaded.plan
 
 
 @dataclass(slots=True)
@@ -203,6 +209,13 @@ class Served:
     async def states(self, states: States) -> None:
         """Take note of what is forced, and of a crisis."""
         _log.info("forced states", forced=len(states.forced), crisis=states.crisis.id if states.crisis else "")
+
+
+async def _roster(redis: Redis, watch: Watch, plan: Plan, queue: Queue) -> Roster:
+    """Return who is there, the calendars as other workers know them included."""
+    feeds = Feeds(redis, plan.site, queue.clock)
+    await feeds.read()
+    return Roster(plan=lambda: watch.plan or plan, clock=queue.clock, feeds=feeds, crisis=lambda: watch.crisis)
 
 
 class _Stop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,7 +76,7 @@ def check(
     """Say everything that is wrong with a call plan, with file, line and column. Exit 0 or 1."""
     from ivr.plan import format_faults, load  # noqa: PLC0415 - each command imports what it needs: `ivr --help` is quick
 
-    loaded = load(plan or Settings().plan)
+    loaded = load(plan or Settings().plan, now=datetime.now(UTC))
     if loaded.faults:
         _out.print(format_faults(loaded.faults, language), highlight=False, markup=False, soft_wrap=True)
     errors = [fault for fault in loaded.faults if fault.severity == "error"]

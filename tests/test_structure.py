@@ -24,6 +24,7 @@ ALLOWED = {
     "provision": {"core"},
     "prompts": {"core", "plan", "stack"},
     "stack": {"core", "plan", "prompts", "provision", "settings", "log"},
+    "staffing": {"core", "plan", "queueing", "log"},
     "sim": {"core", "queueing"},
     "web": {"log"},
     "commands": {"core", "plan", "provision", "queueing", "ledger", "telephony", "settings", "publish", "prompts"},

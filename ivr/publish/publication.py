@@ -47,7 +47,7 @@ class Publication:
     moved: Mapping[str, str]
 
 
-def prepare(  # noqa: PLR0913 - what a version is made of, by name
+def prepare(
     draft: Loaded,
     files: Files,
     current: tuple[Published, Loaded] | None,

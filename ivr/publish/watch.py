@@ -10,6 +10,7 @@ from ivr import log
 from ivr.errors import IvrError
 from ivr.ledger.errors import LedgerError
 from ivr.plan import PlanError
+from ivr.plan.calendar import calendar
 from ivr.publish.errors import Overtaken, PublishError, StoreAway
 from ivr.publish.states import States
 from ivr.publish.version import SYSTEM, Files, Published, Version
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ivr.core.plan import Plan
+    from ivr.core.plan import HoursId, Plan
+    from ivr.core.schedule import Calendar, Crisis
     from ivr.plan import Loaded
     from ivr.publish.shelf import Shelf
     from ivr.publish.store import Publications
@@ -48,6 +50,8 @@ class Watch:
         self._clock = clock
         self.published: Published | None = None
         self.states = States()
+        self.plan: Plan | None = None
+        """What is served; set before what serves it is told."""
         self._wanted: Published | None = None
         self._refused = ""
 
@@ -55,6 +59,15 @@ class Watch:
     def retired(self) -> dict[str, str]:
         """Return the topics that are gone, each with the one whose people answer who still waits there."""
         return dict(self.published.version.retired) if self.published is not None else {}
+
+    @property
+    def crisis(self) -> Crisis | None:
+        """Return the crisis that is on."""
+        return self.states.as_crisis()
+
+    def calendar(self, plan: Plan, now: int) -> Calendar:
+        """Return the calendar of a plan around an instant (Unix ms), with what is forced and the crisis in it."""
+        return calendar(plan, now, self.states.of_calendar(), alert=_alert)
 
     async def begin(self, folder: Loaded) -> Loaded:
         """Return what to serve: the version in force, else the folder, published as the first by the system.
@@ -66,6 +79,7 @@ class Watch:
         loaded = self._shelf.lay(found) if found is not None else folder
         if loaded.plan is None:
             raise PlanError(loaded.faults)
+        self.plan = loaded.plan
         if found is not None:
             self._take(found)
             if folder.plan is None:
@@ -149,6 +163,7 @@ class Watch:
                 _log.error("the published version does not load here; the last good one is served", number=number)
             self._refused = version.digest
             return
+        self.plan = loaded.plan
         try:
             await served.plan(loaded, version)
         except IvrError as error:
@@ -156,6 +171,10 @@ class Watch:
             return
         self._take(self._wanted)
         _log.info("serving another version", number=version.number, plan=version.content, author=version.author)
+
+
+def _alert(hours: HoursId, why: str) -> None:
+    _log.error("hours cannot be worked out; open meanwhile", hours=hours, reason=why)
 
 
 def first(folder: Path, plan: Plan, now: int) -> Published:

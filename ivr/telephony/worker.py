@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ivr import log
 from ivr.ari import Connected, Disconnected, Replaced
+from ivr.core.staffing import USUAL
 from ivr.queueing.errors import QueueError
 from ivr.queueing.model import News, NodeId, Offer, Withdrawn
 from ivr.queueing.routing import routing_of
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 
     from ivr.ari import AriClient, Event, State
     from ivr.core.plan import Plan
+    from ivr.core.staffing import Staffing
     from ivr.queueing.listener import OfferListener
+    from ivr.queueing.model import Routing
     from ivr.queueing.queue import Queue
     from ivr.telephony.calls import Keeper
     from ivr.telephony.lease import Loss
@@ -51,8 +54,9 @@ class Worker:
     """Holds every call of one node. `run` returns only when cancelled.
 
     `find` brings a version of the plan that a call began with elsewhere; `retired` are topics that are gone, each with
-    the one whose people answer who waits there still. `aside` are tasks by name that live beside it, from the moment
-    that the node is ours; they end with it.
+    the one whose people answer who waits there still. `staffing` tells who is there as far as the plan knows, at each
+    instant; `reroute` when that has changed. `aside` are tasks by name that live beside it, from the moment that the
+    node is ours; they end with it.
     """
 
     def __init__(  # noqa: PLR0913 - everything that it serves with, by name
@@ -72,6 +76,7 @@ class Worker:
         recordings: Path | None = None,
         find: Callable[[str], Awaitable[Plan | None]] | None = None,
         retired: Mapping[str, str] | None = None,
+        staffing: Callable[[], Staffing] = lambda: USUAL,
         aside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
     ) -> None:
         self._ari = ari
@@ -97,14 +102,14 @@ class Worker:
             recordings=recordings,
             find=find,
         )
-        self._wrap_ms = wrap_ms
+        self._wrap_ms, self._staffing, self._retired = wrap_ms, staffing, retired or {}
         self._capacity = Capacity(ari, metrics)
         self.calls.full = lambda: self._capacity.full
         self._presence = Presence(plan, app, self._node, queue, self.calls.route, self._tasks)
         self._settlement = Settlement(
             ari=ari,
             queue=queue,
-            routing=routing_of(plan, wrap_ms, retired),
+            routing=self._routing,
             lease=self._lease,
             presence=self._presence,
             calls=self.calls,
@@ -201,7 +206,15 @@ class Worker:
         self.calls.switch(plan)
         self.codes.switch(plan)
         await self._presence.switch(plan, self._ari)
-        await self._settlement.switch(routing_of(plan, self._wrap_ms, retired))
+        self._retired = retired
+        await self._settlement.reroute()
+
+    def _routing(self) -> Routing:
+        return routing_of(self.calls.plans.current, self._wrap_ms, self._staffing(), self._retired)
+
+    async def reroute(self) -> None:
+        """Put in force what the plan and who is there say now; QueueError when the queue cannot be told."""
+        await self._settlement.reroute()
 
     # -- the connection ----------------------------------------------------
 
