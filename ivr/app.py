@@ -21,10 +21,9 @@ from ivr.ledger.projector import Projector
 from ivr.ledger.store import Ledger
 from ivr.notify import Notifier
 from ivr.plan import PlanError, load
-from ivr.plan.calendar import SetNow, calendar
 from ivr.provision.secrets import Secrets
+from ivr.publish.hours import HoursNow
 from ivr.publish.shelf import Shelf
-from ivr.publish.states import States
 from ivr.publish.store import Publications
 from ivr.publish.watch import Watch
 from ivr.queueing.clock import SiteClock
@@ -33,6 +32,8 @@ from ivr.queueing.listener import OfferListener
 from ivr.queueing.model import NodeId
 from ivr.queueing.queue import Queue
 from ivr.queueing.routing import routing_of
+from ivr.staffing.feeds import Feeds
+from ivr.staffing.roster import Roster
 from ivr.telephony.drain import Drain
 from ivr.telephony.messages import FallbackMessages
 from ivr.telephony.metrics import Metrics
@@ -42,10 +43,12 @@ from ivr.telephony.worker import EVENTS, Worker
 from ivr.web.health import serve_health
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
     from ivr.ari import State
-    from ivr.core.plan import HoursId, Plan
-    from ivr.core.schedule import Calendar
+    from ivr.core.plan import Plan
     from ivr.plan import Loaded
+    from ivr.publish.states import States
     from ivr.publish.version import Version
     from ivr.settings import Settings
 
@@ -71,12 +74,8 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     notifier = Notifier()
     stop = _Stop(notifier)
-    shelf = Shelf(settings.state_dir / "plans")
-    folder = load(settings.plan)
-    site = _site(folder, shelf)
     secrets = Secrets.load_or_create(settings.secrets_file)
     metrics = Metrics()
-    hours = OpeningHours(metrics)
     connection = connect(settings.redis_url)
     emergency = connect(settings.emergency_redis_url) if settings.emergency_redis_url else None
     worker: Worker | None = None
@@ -106,9 +105,9 @@ async def _serve(settings: Settings) -> None:
     )
     try:
         async with Promises(Ledger(settings.ledger), Journal(settings.journal)) as promises:
+            ledger = promises.ledger
             clock = SiteClock()
-            watch = Watch(Publications(connection, promises.ledger, site), shelf, clock)
-            plan = await _begun(watch, folder)
+            watch, plan = await _published(settings, connection, ledger, clock)
             queue = Queue(
                 connection,
                 plan.site,
@@ -119,13 +118,15 @@ async def _serve(settings: Settings) -> None:
             )
             metrics.watch(ari, queue)
             metrics.watch_journal(promises.waiting)
-            messages = FallbackMessages(ari, promises.ledger, plan, secrets.caller_key, queue.clock)
-            projector = Projector(promises.ledger, plan.site, plan.message_due_days)
+            messages = FallbackMessages(ari, ledger, plan, secrets.caller_key, queue.clock)
+            projector = Projector(ledger, plan.site, plan.message_due_days)
+            roster = await _roster(connection, watch, plan, queue)
             aside = {
+                "roster": roster.run,
                 "projector": Projection(connection, queue, projector).run,
                 "messages": messages.run,
                 "promises": promises.run,
-                "publication": lambda: watch.run(Served(worker, messages, projector, hours)),
+                "publication": lambda: watch.run(Served(worker, messages, projector)),
             }
             if emergency is not None:
                 aside["emergency projector"] = Projection(emergency, queue, projector, alone=True).run
@@ -142,12 +143,19 @@ async def _serve(settings: Settings) -> None:
                 ref_key=secrets.caller_key,
                 metrics=metrics,
                 wrap_ms=settings.wrap_ms,
-                calendar=hours.calendar,
                 find=watch.find,
                 retired=watch.retired,
                 recordings=Path(settings.recordings) if settings.recordings else None,
+                staffing=roster.staffing,
+                calendar=HoursNow(
+                    plan=lambda: watch.plan or plan,
+                    states=lambda: watch.states,
+                    clock=queue.clock,
+                    alert=metrics.hours_unknown.set,
+                ),
                 aside=aside,
             )
+            roster.tell = worker.reroute
 
             async def ready() -> dict[str, bool]:
                 return {"asterisk": worker.connected, "plan": True, "open": not (stop.asked or await drain.look())}
@@ -179,12 +187,14 @@ def _site(folder: Loaded, shelf: Shelf) -> SiteId:
     return SiteId(last.version.site)
 
 
-async def _begun(watch: Watch, folder: Loaded) -> Plan:
-    """Return the plan to serve; raises PlanError where there is none."""
+async def _published(settings: Settings, redis: Redis, ledger: Ledger, clock: SiteClock) -> tuple[Watch, Plan]:
+    """Return the watch over what is published, and the plan to begin with; raises PlanError where there is none."""
+    shelf, folder = Shelf(settings.state_dir / "plans"), load(settings.plan)
+    watch = Watch(Publications(redis, ledger, _site(folder, shelf)), shelf, clock)
     loaded = await watch.begin(folder)
     if loaded.plan is None:
         raise PlanError(loaded.faults)
-    return loaded.plan
+    return watch, loaded.plan
 
 
 @dataclass(slots=True)
@@ -194,7 +204,6 @@ class Served:
     worker: Worker | None
     messages: FallbackMessages
     projector: Projector
-    hours: OpeningHours
 
     async def plan(self, loaded: Loaded, version: Version) -> None:
         """Serve another version; raises IvrError where it cannot be followed yet."""
@@ -207,37 +216,13 @@ class Served:
     async def states(self, states: States) -> None:
         """Take note of what is forced, and of a crisis."""
         _log.info("forced states", forced=len(states.forced), crisis=states.crisis.id if states.crisis else "")
-        self.hours.states = states
-        if self.worker is not None:
-            self.worker.timekeeper.change()
 
 
-class OpeningHours:
-    """Works out when people answer, with what is forced now. A day that cannot be worked out is told once."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self.states = States()
-        self._metrics = metrics
-        self._told: set[HoursId] = set()
-
-    def calendar(self, plan: Plan, now: int) -> Calendar:
-        """Return the calendar of a plan for the days around an instant, Unix ms."""
-        wrong: set[HoursId] = set()
-        states = self.states
-        crisis = states.crisis
-        set_now = SetNow(states.as_forced(), states.as_crisis(), crisis.since if crisis is not None else 0)
-
-        def alert(name: HoursId, why: str) -> None:
-            if name not in self._told | wrong:
-                _log.error("hours cannot be worked out, and count as open", hours=name, reason=why)
-            wrong.add(name)
-
-        made = calendar(plan, now, set_now, alert=alert)
-        if self._told and not wrong:
-            _log.info("all hours can be worked out again")
-        self._told = wrong
-        self._metrics.hours_unknown.set(len(wrong))
-        return made
+async def _roster(redis: Redis, watch: Watch, plan: Plan, queue: Queue) -> Roster:
+    """Return who is there, the calendars as other workers know them included."""
+    feeds = Feeds(redis, plan.site, queue.clock)
+    await feeds.read()
+    return Roster(plan=lambda: watch.plan or plan, clock=queue.clock, feeds=feeds, crisis=lambda: watch.crisis)
 
 
 class _Stop:

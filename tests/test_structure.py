@@ -24,9 +24,10 @@ ALLOWED = {
     "provision": {"core"},
     "prompts": {"core", "plan", "stack"},
     "stack": {"core", "plan", "prompts", "provision", "settings", "log"},
+    "staffing": {"core", "plan", "queueing", "log"},
     "sim": {"core", "queueing"},
     "web": {"log"},
-    "commands": {"core", "plan", "provision", "queueing", "ledger", "telephony", "settings", "publish"},
+    "commands": {"core", "plan", "provision", "queueing", "ledger", "telephony", "settings", "publish", "prompts"},
     "doctor": {"core", "ari", "plan", "provision", "prompts", "queueing", "ledger", "settings"},
     "desk": {"core", "plan", "queueing", "settings"},
 }

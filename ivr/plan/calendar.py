@@ -38,7 +38,7 @@ _UNREADABLE: Final[tuple[type[Exception], ...]] = (opening_hours.ParserError, Va
 
 
 @dataclass(frozen=True, slots=True)
-class SetNow:
+class States:
     """What admins set for now."""
 
     forced: tuple[Forced, ...] = ()
@@ -60,13 +60,13 @@ class Day:
 def calendar(
     plan: Plan,
     now: int,
-    set_now: SetNow | None = None,
+    set_now: States | None = None,
     *,
     alert: Callable[[HoursId, str], None] = lambda _hours, _why: None,
     zone: ZoneInfo = ZONE,
 ) -> Calendar:
     """Return the calendar of a plan for the days around `now` (Unix ms); `alert` is told what cannot be worked out."""
-    states = set_now or SetNow()
+    states = set_now or States()
     first = dt.datetime.fromtimestamp(now / 1000, zone).date() - BEFORE
     last = first + BEFORE + AHEAD
     known = {
@@ -213,7 +213,7 @@ def _cut(span: Span, start: int, end: int) -> Span:
     return Span(start, end, span.open, span.layer, span.reason, span.prompt)
 
 
-def with_states(known: Timeline, name: HoursId | None, states: SetNow) -> Timeline:
+def with_states(known: Timeline, name: HoursId | None, states: States) -> Timeline:
     """Return a timeline with what is forced and a crisis laid over it; the later of two forced ones wins."""
     over = [
         Span(forced.since, forced.until, forced.open, "forced", forced.reason, forced.prompt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ivr.plan.calendars import read_calendars
@@ -27,7 +28,7 @@ from ivr.plan.timetable import HoursFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime
+    from datetime import date
     from pathlib import Path
 
     from ivr.core.plan import Absence
@@ -70,8 +71,8 @@ class Draft:
     prompts: PromptsFile | None
     whole: frozenset[str]
     recordings: frozenset[tuple[str, str]]
-    now: datetime
-    """When it was read: what is planned counts from here."""
+    now: datetime | None
+    """From when on what is planned is checked; None: not at all."""
     calendars: Mapping[str, tuple[Absence, ...]]
     """The busy times of agents whose calendar is a file of the folder."""
     calendar_digests: Mapping[str, str]
@@ -79,7 +80,7 @@ class Draft:
     @property
     def today(self) -> date:
         """Return the day on which it was read, at the site."""
-        return self.now.astimezone(ZONE).date()
+        return (self.now or datetime.now(UTC)).astimezone(ZONE).date()
 
     def declared(self, name: str) -> frozenset[str] | None:
         """Return the ids that a file declares, broken entries too; None if it cannot be read."""
@@ -90,7 +91,7 @@ class Draft:
         return frozenset(section) if isinstance(section, dict) else None
 
 
-def read_draft(folder: Path, now: datetime) -> tuple[Draft | None, list[Fault]]:
+def read_draft(folder: Path, now: datetime | None) -> tuple[Draft | None, list[Fault]]:
     """Return the folder's files as far as they can be read, and their faults."""
     everything = ", ".join(FILES)
     if not folder.is_dir():
@@ -119,7 +120,7 @@ def read_draft(folder: Path, now: datetime) -> tuple[Draft | None, list[Fault]]:
         return validate(source, model) if source is not None and readable else None
 
     agents = part("agents.yaml", AgentsFile)
-    calendars = read_calendars(folder, agents.agents if agents else {}, sources, now)
+    calendars = read_calendars(folder, agents.agents if agents else {}, sources, now or datetime.now(UTC))
     draft = Draft(
         folder=folder,
         sources=sources,

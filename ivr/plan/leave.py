@@ -34,6 +34,8 @@ def substitutes(draft: Draft) -> Iterator[Fault]:
                 yield fault("own-substitute", place, agent=name)
             elif who in entry.substitutes[:index]:
                 yield warning("listed-twice", place, value=who)
+    if draft.now is None:
+        return
     agents = _agents(draft)
     for name, agent in agents.items():
         for index, who in enumerate(agent.substitutes):
@@ -59,7 +61,7 @@ def _both_away(agent: Agent, other: Agent | None, now: datetime) -> int | None:
 
 def absences(draft: Draft) -> Iterator[Fault]:
     """No planned absence of the days ahead leaves a topic with nobody, unless its own chain provides for that."""
-    if draft.topics is None or not {"agents.yaml", "topics.yaml"} <= draft.whole:
+    if draft.topics is None or draft.now is None or not {"agents.yaml", "topics.yaml"} <= draft.whole:
         return
     agents = _agents(draft)
     begin, end = milliseconds_of(draft.now), milliseconds_of(draft.now + AHEAD)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from ivr.plan.check import check, has_errors
@@ -13,6 +12,7 @@ from ivr.plan.faults import Place, PlanError, fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from ivr.core.plan import Plan, PromptId
@@ -45,9 +45,10 @@ class Loaded:
 def load(folder: Path, *, now: datetime | None = None) -> Loaded:
     """Return the plan of a site's folder and all its faults; never raises for what the files hold.
 
-    What is planned (absences) is looked at from `now` on, by default the present.
+    What is planned (absences) is checked from `now` on where it is given, as before a publish. Where it is not, time
+    makes no fault: a plan that was good enough to be served stays so.
     """
-    draft, faults = read_draft(folder, now or datetime.now(UTC))
+    draft, faults = read_draft(folder, now)
     if draft is None:
         return Loaded(folder, None, tuple(faults), {}, {})
     faults = _sorted(faults + check(draft), draft)

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from ivr.plan import load
@@ -31,10 +32,14 @@ class Shelf:
 
     def lay(self, published: Published) -> Loaded:
         """Return a version as it loads from its folder, laid out if it was not."""
-        return self.lay_files(published.version.digest, published.files)
+        return self.lay_files(published.version.digest, published.files, published.version.at)
 
-    def lay_files(self, name: str, files: Files) -> Loaded:
-        """Return files as they load from a folder of that name."""
+    def lay_files(self, name: str, files: Files, at: int | None = None) -> Loaded:
+        """Return files as they load from a folder of that name.
+
+        `at`: when they were found good. What a day that has come since makes a fault of (an absence that leaves a
+        topic without anybody) keeps no published plan from being served.
+        """
         folder = self._folder / name
         if not folder.is_dir():
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +51,10 @@ class Shelf:
             except OSError:  # another worker of this machine was first
                 shutil.rmtree(made)
             self._tidy()
-        return load(folder)
+        loaded = load(folder)
+        if loaded.plan is not None or at is None:
+            return loaded
+        return load(folder, now=datetime.fromtimestamp(at / 1000, UTC))
 
     def remember(self, published: Published) -> None:
         """Note what is served now."""

@@ -11,31 +11,15 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
 from ivr.core.schedule import Crisis, Forced
+from ivr.plan import calendar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ivr.core.plan import CrisisId, HoursId
+    from ivr.core.plan import CrisisId
 
 CRISIS: Final = "crisis"
 FORCED: Final = "forced:"
-
-
-@dataclass(frozen=True, slots=True)
-class ForcedState:
-    """Open or closed whatever the hours say, until an instant (Unix ms); `hours`: these alone, None: the whole site."""
-
-    open: bool
-    until: int
-    reason: str
-    hours: HoursId | None = None
-    by: str = ""
-    since: int = 0
-
-    @property
-    def field(self) -> str:
-        """Return the name that it is kept by: a second one for the same hours takes its place."""
-        return f"{FORCED}{self.hours or ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +31,21 @@ class CrisisState:
     by: str = ""
     since: int = 0
 
-    @property
-    def field(self) -> str:
-        """Return the name that it is kept by: there is one crisis at a time."""
-        return CRISIS
 
-
-State = ForcedState | CrisisState
+State = Forced | CrisisState
 
 
 @dataclass(frozen=True, slots=True)
 class States:
     """Everything that is set now."""
 
-    forced: tuple[ForcedState, ...] = ()
+    forced: tuple[Forced, ...] = ()
     crisis: CrisisState | None = None
 
     @classmethod
     def of(cls, fields: Mapping[str, str], now: int) -> Self:
         """Return what the hash holds and is not over."""
-        forced = (ForcedState(**json.loads(text)) for name, text in sorted(fields.items()) if name.startswith(FORCED))
+        forced = (Forced(**json.loads(text)) for name, text in sorted(fields.items()) if name.startswith(FORCED))
         crisis = CrisisState(**json.loads(fields[CRISIS])) if CRISIS in fields else None
         return cls(
             tuple(state for state in forced if now < state.until),
@@ -77,15 +56,18 @@ class States:
         """Return each of them."""
         return (*self.forced, *((self.crisis,) if self.crisis is not None else ()))
 
-    def as_forced(self) -> tuple[Forced, ...]:
-        """Return what is forced as a calendar holds it."""
-        return tuple(
-            Forced(state.hours, state.open, state.since, state.until, state.reason, state.by) for state in self.forced
-        )
-
     def as_crisis(self) -> Crisis | None:
         """Return the crisis as a calendar holds it."""
         return Crisis(self.crisis.id, self.crisis.until) if self.crisis is not None else None
+
+    def of_calendar(self) -> calendar.States:
+        """Return all of it as a calendar is made with."""
+        return calendar.States(self.forced, self.as_crisis(), self.crisis.since if self.crisis is not None else 0)
+
+
+def field_of(state: State) -> str:
+    """Return the name that a state is kept by: one crisis at a time, one forced state for each hours or the site."""
+    return CRISIS if isinstance(state, CrisisState) else f"{FORCED}{state.hours or ''}"
 
 
 def to_json(state: State) -> str:

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from ivr.ledger.errors import LedgerError
 from ivr.ledger.plans import PlanRow, keep_plan, plan_rows
 from ivr.publish.errors import NoSuchVersion, Overtaken, StoreAway
-from ivr.publish.states import InForce, State, States, to_json
+from ivr.publish.states import InForce, State, States, field_of, to_json
 from ivr.publish.version import Files, Published, Version
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Publications:
 
     async def _restore(self, best: Published, states: Sequence[State]) -> None:
         version = best.version
-        kept = [text for state in states for text in (state.field, to_json(state))]
+        kept = [text for state in states for text in (field_of(state), to_json(state))]
         await self._ask(
             "eval",
             RESTORE,
@@ -183,7 +183,7 @@ class Publications:
 
     async def set(self, state: State, now: int) -> None:
         """Set a state, in place of one of its kind; what is over goes."""
-        await self._ask("eval", SET, 1, self._keys[0], now, state.field, to_json(state))
+        await self._ask("eval", SET, 1, self._keys[0], now, field_of(state), to_json(state))
 
     async def unset(self, fields: Iterable[str], now: int) -> None:
         """End states, by the names that they are kept by."""

@@ -50,11 +50,20 @@ class Files:
         """Return a hash of every byte; two folders of the same are the same."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
-    def lay(self, folder: Path) -> None:
-        """Write the files into `folder`; a recording is only an empty file there, which says that it exists."""
+    def lay(self, folder: Path, heard: Path | None = None) -> None:
+        """Write the files into `folder`; a recording is only an empty file there, which says that it exists.
+
+        `heard`: the admin's own folder; the recordings are those that are still the same there, and no others.
+        """
         root = folder.resolve()
         content = {name: text.encode("utf-8", "surrogateescape") for name, text in self.texts.items()}
-        for name, raw in {**content, **dict.fromkeys(self.sounds, b"")}.items():
+        if heard is None:
+            content |= dict.fromkeys(self.sounds, b"")
+        else:
+            there = Files.of(heard).sounds
+            same = [name for name, sound in self.sounds.items() if there.get(name) == sound]
+            content |= {name: (heard / name).read_bytes() for name in same}
+        for name, raw in content.items():
             path = (root / name).resolve()
             if not path.is_relative_to(root):
                 raise IvrError(f"{name}: not a path inside of a plan")

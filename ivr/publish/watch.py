@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivr.core.plan import Plan
+    from ivr.core.schedule import Crisis
     from ivr.plan import Loaded
     from ivr.publish.shelf import Shelf
     from ivr.publish.store import Publications
@@ -48,6 +50,8 @@ class Watch:
         self._clock = clock
         self.published: Published | None = None
         self.states = States()
+        self.plan: Plan | None = None
+        """What is served; set before what serves it is told."""
         self._wanted: Published | None = None
         self._refused = ""
 
@@ -55,6 +59,11 @@ class Watch:
     def retired(self) -> dict[str, str]:
         """Return the topics that are gone, each with the one whose people answer who still waits there."""
         return dict(self.published.version.retired) if self.published is not None else {}
+
+    @property
+    def crisis(self) -> Crisis | None:
+        """Return the crisis that is on."""
+        return self.states.as_crisis()
 
     async def begin(self, folder: Loaded) -> Loaded:
         """Return what to serve: the version in force, else the folder, published as the first by the system.
@@ -66,6 +75,10 @@ class Watch:
         loaded = self._shelf.lay(found) if found is not None else folder
         if loaded.plan is None:
             raise PlanError(loaded.faults)
+        self.plan = loaded.plan
+        with contextlib.suppress(StoreAway, TimeoutError):  # the first callers of a crisis meet it already
+            async with asyncio.timeout(PATIENCE_S):
+                self.states = (await self._store.in_force(self._clock())).states
         if found is not None:
             self._take(found)
             if folder.plan is None:
@@ -149,6 +162,7 @@ class Watch:
                 _log.error("the published version does not load here; the last good one is served", number=number)
             self._refused = version.digest
             return
+        self.plan = loaded.plan
         try:
             await served.plan(loaded, version)
         except IvrError as error:

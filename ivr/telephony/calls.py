@@ -60,6 +60,7 @@ class Calls:
         metrics: Metrics,
         recordings: Path | None,
         find: Callable[[str], Awaitable[Plan | None]] | None = None,
+        calendar: Callable[[], Calendar] = lambda: ALWAYS_OPEN,
     ) -> None:
         self._ari = ari
         self.queue = queue
@@ -75,8 +76,7 @@ class Calls:
         self._owed: dict[CallId, str] = {}
         self.ends: dict[CallId, str] | None = None
         """How calls ended while the shared queue is away: it must hear of it. None: it is there."""
-        self.calendar: Calendar = ALWAYS_OPEN
-        """When people answer, as far as a step needs to know."""
+        self._calendar = calendar
         self.full: Callable[[], bool] = lambda: False
         """Whether the machine has nothing left for one more call."""
         self._lives = Tasks()
@@ -92,6 +92,11 @@ class Calls:
         return self._actors.get(CallId(call or ""))
 
     # -- what actors need (Desk) -------------------------------------------
+
+    @property
+    def calendar(self) -> Calendar:
+        """Return when people answer, as far as a step needs to know."""
+        return self._calendar()
 
     def now(self) -> int:
         """Return the site's time, Unix ms."""

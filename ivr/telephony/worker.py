@@ -8,15 +8,15 @@ offers that other workers made for our calls.
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ivr import log
 from ivr.ari import Connected, Disconnected, Replaced
 from ivr.core.schedule import ALWAYS_OPEN
-from ivr.core.staffing import NONE
+from ivr.core.staffing import USUAL
 from ivr.queueing.errors import QueueError
 from ivr.queueing.model import News, NodeId, Offer, Withdrawn
+from ivr.queueing.routing import routing_of
 from ivr.telephony.calls import Calls
 from ivr.telephony.capacity import Capacity
 from ivr.telephony.codes import Codes
@@ -26,7 +26,6 @@ from ivr.telephony.reconciler import Reconciler
 from ivr.telephony.router import EVENTS, Router
 from ivr.telephony.settlement import Settlement
 from ivr.telephony.tasks import Tasks
-from ivr.telephony.timekeeper import Timekeeper
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -36,8 +35,9 @@ if TYPE_CHECKING:
     from ivr.ari import AriClient, Event, State
     from ivr.core.plan import Plan
     from ivr.core.schedule import Calendar
-    from ivr.core.staffing import Absences
+    from ivr.core.staffing import Staffing
     from ivr.queueing.listener import OfferListener
+    from ivr.queueing.model import Routing
     from ivr.queueing.queue import Queue
     from ivr.telephony.calls import Keeper
     from ivr.telephony.lease import Loss
@@ -56,8 +56,9 @@ class Worker:
     """Holds every call of one node. `run` returns only when cancelled.
 
     `find` brings a version of the plan that a call began with elsewhere; `retired` are topics that are gone, each with
-    the one whose people answer who waits there still. `aside` are tasks by name that live beside it, from the moment
-    that the node is ours; they end with it.
+    the one whose people answer who waits there still. `staffing` tells who is there as far as the plan knows, at each
+    instant; `reroute` when that has changed. `aside` are tasks by name that live beside it, from the moment that the
+    node is ours; they end with it.
     """
 
     def __init__(  # noqa: PLR0913 - everything that it serves with, by name
@@ -77,8 +78,8 @@ class Worker:
         recordings: Path | None = None,
         find: Callable[[str], Awaitable[Plan | None]] | None = None,
         retired: Mapping[str, str] | None = None,
-        calendar: Callable[[Plan, int], Calendar] = lambda _plan, _now: ALWAYS_OPEN,
-        feeds: Callable[[], Absences] = lambda: NONE,
+        staffing: Callable[[], Staffing] = lambda: USUAL,
+        calendar: Callable[[], Calendar] = lambda: ALWAYS_OPEN,
         aside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
     ) -> None:
         self._ari = ari
@@ -103,15 +104,16 @@ class Worker:
             metrics=metrics,
             recordings=recordings,
             find=find,
+            calendar=calendar,
         )
-        self.timekeeper = Timekeeper(wrap_ms=wrap_ms, retired=retired, calendar=calendar, feeds=feeds)
+        self._wrap_ms, self._staffing, self._retired = wrap_ms, staffing, retired or {}
         self._capacity = Capacity(ari, metrics)
         self.calls.full = lambda: self._capacity.full
         self._presence = Presence(plan, app, self._node, queue, self.calls.route, self._tasks)
         self._settlement = Settlement(
             ari=ari,
             queue=queue,
-            routing=self.timekeeper.begin(self.calls),
+            routing=self._routing,
             lease=self._lease,
             presence=self._presence,
             calls=self.calls,
@@ -147,7 +149,6 @@ class Worker:
                 group.create_task(self._reap())
                 group.create_task(self._listener(self._node, self.calls.tell, lambda: None).run())
                 aside = {"reconciler": self._reconciler.run, "capacity": self._capacity.run, **self._aside}
-                aside["timekeeper"] = partial(self.timekeeper.run, self.calls, self._settlement)
                 for name, work in aside.items():
                     group.create_task(_beside(name, work), name=name)
                 await self._ari.run()
@@ -209,7 +210,15 @@ class Worker:
         self.calls.switch(plan)
         self.codes.switch(plan)
         await self._presence.switch(plan, self._ari)
-        await self.timekeeper.switch(self.calls, self._settlement, retired)
+        self._retired = retired
+        await self._settlement.reroute()
+
+    def _routing(self) -> Routing:
+        return routing_of(self.calls.plans.current, self._wrap_ms, self._staffing(), self._retired)
+
+    async def reroute(self) -> None:
+        """Put in force what the plan and who is there say now; QueueError when the queue cannot be told."""
+        await self._settlement.reroute()
 
     # -- the connection ----------------------------------------------------
 

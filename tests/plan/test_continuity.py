@@ -336,6 +336,11 @@ def test_an_absence_that_leaves_a_topic_with_nobody_is_told_where_it_is_written(
     assert fault.message_fr == "Plus personne ne répond à « accueil » le 03/12/2026 : Alice Martin manque."
 
 
+def test_time_alone_makes_no_plan_unfit_to_be_served(tmp_path: Path) -> None:
+    write(tmp_path, agents=away("alice", "from: 2026-12-03, to: 2026-12-04"))
+    assert load(tmp_path).faults == ()
+
+
 @pytest.mark.parametrize(
     ("agents", "topics"),
     [

@@ -15,7 +15,7 @@ from ivr.core.plan import CrisisId, HoursId, TopicId
 from ivr.core.schedule import ALWAYS_OPEN, Crisis, Forced, Hours, OneOff, Timeline
 from ivr.plan.calendar import (
     ZONE,
-    SetNow,
+    States,
     calendar,
     days,
     instant,
@@ -233,13 +233,13 @@ def test_what_is_forced_stands_above_the_days_and_a_crisis_above_all() -> None:
     hour = 3_600_000
     plan = small_plan(hours=MAIRIE, schedules={MAIRIE: ORDINARY})
     closed = Forced(MAIRIE, open=False, since=now, until=now + hour, reason="Alarme")
-    made = calendar(plan, now, SetNow((closed,)))
+    made = calendar(plan, now, States((closed,)))
     assert (made.site.at(now).open, made.site.at(now).layer, made.site.at(now).reason) == (False, "forced", "Alarme")
     assert made.site.at(now + hour).open
     assert made.site.opens(now) == now + hour
     night = at("2026-11-26T22:00")
     crisis = Crisis(CrisisId("inondation"), night + hour)
-    made = calendar(plan, night, SetNow((replace(closed, since=night, until=night + 2 * hour),), crisis, night))
+    made = calendar(plan, night, States((replace(closed, since=night, until=night + 2 * hour),), crisis, night))
     assert (made.site.at(night).open, made.site.at(night).layer) == (True, "crisis")
     assert (made.site.at(night + hour).open, made.site.at(night + hour).layer) == (False, "forced")
     assert made.crisis_at(night) == crisis
@@ -249,7 +249,7 @@ def test_what_is_forced_stands_above_the_days_and_a_crisis_above_all() -> None:
 def test_a_site_without_hours_is_open_and_can_be_forced_closed() -> None:
     now = at("2026-11-26T03:00")
     assert calendar(small_plan(), now) == ALWAYS_OPEN
-    made = calendar(small_plan(), now, SetNow((Forced(None, open=False, since=now, until=now + 1, reason="Essai"),)))
+    made = calendar(small_plan(), now, States((Forced(None, open=False, since=now, until=now + 1, reason="Essai"),)))
     assert not made.site.at(now).open
     assert made.site.at(now + 1).open
 

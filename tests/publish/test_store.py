@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ivr.core.plan import CrisisId, HoursId
+from ivr.core.schedule import Forced
 from ivr.ledger.store import File, Ledger
 from ivr.plan import PlanError, load
 from ivr.publish.errors import NoSuchVersion, Overtaken, StoreAway
-from ivr.publish.states import CrisisState, ForcedState, States
+from ivr.publish.states import CrisisState, States, field_of
 from ivr.publish.store import Publications
 from ivr.publish.version import SYSTEM, Files
 from ivr.publish.watch import Watch, first
@@ -164,8 +165,8 @@ async def test_workers_follow_and_a_rollback_is_a_publication_too(
 
 
 async def test_states_end_by_themselves(store: Publications, redis: Redis, shelf: Shelf) -> None:
-    closed = ForcedState(open=False, until=2_000, reason="panne", by="Claire", since=500)
-    desk = ForcedState(open=True, until=4_000, reason="permanence", hours=HoursId("accueil"))
+    closed = Forced(None, open=False, since=500, until=2_000, reason="panne", by="Claire")
+    desk = Forced(HoursId("accueil"), open=True, since=500, until=4_000, reason="permanence")
     crisis = CrisisState(CrisisId("inondation"), until=3_000)
     for state in (closed, desk, crisis):
         await store.set(state, 1_000)
@@ -177,7 +178,7 @@ async def test_states_end_by_themselves(store: Publications, redis: Redis, shelf
     now[0] = 3_500
     await watch.look(told)
     assert told.states_told == [States((closed, desk), crisis), States((desk,))]
-    await store.unset([desk.field], 3_500)
+    await store.unset([field_of(desk)], 3_500)
     assert await redis.hlen(f"{{{store.site}}}:published") == 0  # what is over went too
     assert (await store.in_force(1_000)).states == States()
 
