@@ -210,7 +210,7 @@ class Worker:
         await self._settlement.reroute()
 
     def _routing(self) -> Routing:
-        return routing_of(self.calls.plans.current, self._wrap_ms, self._staffing(), self._retired)
+        return routing_of(self.calls.plans.current, self._wrap_ms, self._retired, self._staffing())
 
     async def reroute(self) -> None:
         """Put in force what the plan and who is there say now; QueueError when the queue cannot be told."""
