@@ -22,6 +22,7 @@ from ivr.ledger.store import Ledger
 from ivr.notify import Notifier
 from ivr.plan import PlanError, load
 from ivr.provision.secrets import Secrets
+from ivr.publish.hours import HoursNow
 from ivr.publish.shelf import Shelf
 from ivr.publish.store import Publications
 from ivr.publish.watch import Watch
@@ -146,6 +147,12 @@ async def _serve(settings: Settings) -> None:
                 retired=watch.retired,
                 recordings=Path(settings.recordings) if settings.recordings else None,
                 staffing=roster.staffing,
+                calendar=HoursNow(
+                    plan=lambda: watch.plan or plan,
+                    states=lambda: watch.states,
+                    clock=queue.clock,
+                    alert=metrics.hours_unknown.set,
+                ),
                 aside=aside,
             )
             roster.tell = worker.reroute

@@ -60,25 +60,25 @@ class Day:
 def calendar(
     plan: Plan,
     now: int,
-    states: States | None = None,
+    set_now: States | None = None,
     *,
     alert: Callable[[HoursId, str], None] = lambda _hours, _why: None,
     zone: ZoneInfo = ZONE,
 ) -> Calendar:
     """Return the calendar of a plan for the days around `now` (Unix ms); `alert` is told what cannot be worked out."""
-    set_now = states or States()
+    states = set_now or States()
     first = dt.datetime.fromtimestamp(now / 1000, zone).date() - BEFORE
     last = first + BEFORE + AHEAD
     known = {
-        name: with_states(timeline(hours, first, last, alert=alert, zone=zone), name, set_now)
+        name: with_states(timeline(hours, first, last, alert=alert, zone=zone), name, states)
         for name, hours in plan.schedules.items()
     }
-    always = with_states(Timeline(), None, set_now)
+    always = with_states(Timeline(), None, states)
     return Calendar(
         site=known.get(plan.hours, always) if plan.hours is not None else always,
         topics={topic.id: topic.hours for topic in plan.topics.values() if topic.hours is not None},
         hours=known,
-        crisis=set_now.crisis,
+        crisis=states.crisis,
     )
 
 

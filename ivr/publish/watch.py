@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -10,7 +11,6 @@ from ivr import log
 from ivr.errors import IvrError
 from ivr.ledger.errors import LedgerError
 from ivr.plan import PlanError
-from ivr.plan.calendar import calendar
 from ivr.publish.errors import Overtaken, PublishError, StoreAway
 from ivr.publish.states import States
 from ivr.publish.version import SYSTEM, Files, Published, Version
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ivr.core.plan import HoursId, Plan
-    from ivr.core.schedule import Calendar, Crisis
+    from ivr.core.plan import Plan
+    from ivr.core.schedule import Crisis
     from ivr.plan import Loaded
     from ivr.publish.shelf import Shelf
     from ivr.publish.store import Publications
@@ -65,10 +65,6 @@ class Watch:
         """Return the crisis that is on."""
         return self.states.as_crisis()
 
-    def calendar(self, plan: Plan, now: int) -> Calendar:
-        """Return the calendar of a plan around an instant (Unix ms), with what is forced and the crisis in it."""
-        return calendar(plan, now, self.states.of_calendar(), alert=_alert)
-
     async def begin(self, folder: Loaded) -> Loaded:
         """Return what to serve: the version in force, else the folder, published as the first by the system.
 
@@ -80,6 +76,9 @@ class Watch:
         if loaded.plan is None:
             raise PlanError(loaded.faults)
         self.plan = loaded.plan
+        with contextlib.suppress(StoreAway, TimeoutError):  # the first callers of a crisis meet it already
+            async with asyncio.timeout(PATIENCE_S):
+                self.states = (await self._store.in_force(self._clock())).states
         if found is not None:
             self._take(found)
             if folder.plan is None:
@@ -171,10 +170,6 @@ class Watch:
             return
         self._take(self._wanted)
         _log.info("serving another version", number=version.number, plan=version.content, author=version.author)
-
-
-def _alert(hours: HoursId, why: str) -> None:
-    _log.error("hours cannot be worked out; open meanwhile", hours=hours, reason=why)
 
 
 def first(folder: Path, plan: Plan, now: int) -> Published:

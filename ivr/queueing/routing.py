@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def routing_of(
-    plan: Plan, wrap_ms: int | None = None, retired: Mapping[str, str] | None = None, staffing: Staffing = USUAL
+    plan: Plan, wrap_ms: int | None = None, staffing: Staffing = USUAL, retired: Mapping[str, str] | None = None
 ) -> Routing:
     """Return a plan's routing while a staffing holds; `wrap_ms` in place of the plan's own.
 
-    Its lines are the plan's alone: a staffing changes who answers, never where callers wait. `retired` topics are none
-    of the plan's: who waits there, or comes from a version that had them, keeps their place, and is answered by the
-    people of the topic that each is given with.
+    Its lines are the plan's alone: a staffing changes who answers, never where callers wait. `retired` topics are
+    none of the plan's: who waits there, or comes from a version that had them, keeps their place, and is answered by
+    the people of the topic that each is given with.
     """
     topics = {topic.id: _topic(topic, staffing.called_in) for topic in plan.topics.values()}
     for gone, heir in sorted((retired or {}).items()):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from ivr import log
 from ivr.core import inputs as ev
 from ivr.core.caller import CallId
+from ivr.core.schedule import ALWAYS_OPEN
 from ivr.core.state import Call
 from ivr.ledger.store import File, of_group
 from ivr.ledger.workdays import due
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ivr.ari import AriClient
     from ivr.core import effects as fx
     from ivr.core.plan import Agent, AgentId, Plan
+    from ivr.core.schedule import Calendar
     from ivr.queueing.model import Moves, NodeId
     from ivr.queueing.queue import Queue
     from ivr.telephony.metrics import Metrics
@@ -58,6 +60,7 @@ class Calls:
         metrics: Metrics,
         recordings: Path | None,
         find: Callable[[str], Awaitable[Plan | None]] | None = None,
+        calendar: Callable[[], Calendar] = lambda: ALWAYS_OPEN,
     ) -> None:
         self._ari = ari
         self.queue = queue
@@ -73,6 +76,7 @@ class Calls:
         self._owed: dict[CallId, str] = {}
         self.ends: dict[CallId, str] | None = None
         """How calls ended while the shared queue is away: it must hear of it. None: it is there."""
+        self._calendar = calendar
         self.full: Callable[[], bool] = lambda: False
         """Whether the machine has nothing left for one more call."""
         self._lives = Tasks()
@@ -88,6 +92,11 @@ class Calls:
         return self._actors.get(CallId(call or ""))
 
     # -- what actors need (Desk) -------------------------------------------
+
+    @property
+    def calendar(self) -> Calendar:
+        """Return when people answer, as far as a step needs to know."""
+        return self._calendar()
 
     def now(self) -> int:
         """Return the site's time, Unix ms."""
@@ -119,8 +128,8 @@ class Calls:
     async def promise(self, call: Call, effect: fx.Promise) -> None:
         """Commit a promise to the ledger, or to the journal that stands in for it."""
         plan = self.plans.of(call.plan)
-        # Who is cut off keeps the place: the file is as old as the call.
-        now = call.arrival if effect.kind == "dropped" else self.now()
+        # Who is called back keeps the place: the file is as old as the call.
+        now = self.now() if effect.kind == "message" else call.arrival
         recording = recording_name(call.id, effect.serial) if effect.kind == "message" else ""
         file = File(
             id=call.id,
@@ -199,7 +208,7 @@ class Calls:
     def begin(self, call: Call) -> CallActor:
         """Return the living actor of a call that nobody here held."""
         plan = self.plans.of(call.plan)
-        line = Line(self._ari, self._app, call.id, f"{self._sounds}/{plan.language}")
+        line = Line(self._ari, self._app, call.id, self._sounds, plan.language)
         recorder = Recorder.begin(self._recordings, call) if self._recordings else None
         actor = CallActor(call, plan, self, line, recorder)
         self._actors[call.id] = actor

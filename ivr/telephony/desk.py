@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ivr.core import effects as fx
     from ivr.core.caller import CallId
     from ivr.core.plan import Agent, AgentId, Plan
+    from ivr.core.schedule import Calendar
     from ivr.core.state import Call
     from ivr.queueing.model import Moves, NodeId
     from ivr.queueing.queue import Queue
@@ -27,6 +28,10 @@ class Desk(Protocol):
     @property
     def node(self) -> NodeId:
         """Return the node whose calls these are."""
+
+    @property
+    def calendar(self) -> Calendar:
+        """Return when people answer."""
 
     def route(self, reply: Moves) -> None:
         """Bring every offer of a queue reply to the call that it is for."""

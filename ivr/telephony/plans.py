@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ivr import log
+from ivr.core.continuity import owner
 from ivr.core.plan import Agent
 from ivr.errors import IvrError
 
@@ -39,7 +40,7 @@ class Plans:
 
     def topic_owner(self, plan: Plan, topic: TopicId) -> GroupId:
         """Return the group that owes what a call of that plan leaves: where it is gone, who took its place."""
-        group = plan.topics[topic].groups[0]
+        group = owner(plan, topic)
         return self.current.successors.groups.get(group, group)
 
     def agent(self, plan: Plan, agent: AgentId) -> Agent:

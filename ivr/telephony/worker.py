@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ivr import log
 from ivr.ari import Connected, Disconnected, Replaced
+from ivr.core.schedule import ALWAYS_OPEN
 from ivr.core.staffing import USUAL
 from ivr.queueing.errors import QueueError
 from ivr.queueing.model import News, NodeId, Offer, Withdrawn
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from ivr.ari import AriClient, Event, State
     from ivr.core.plan import Plan
+    from ivr.core.schedule import Calendar
     from ivr.core.staffing import Staffing
     from ivr.queueing.listener import OfferListener
     from ivr.queueing.model import Routing
@@ -77,6 +79,7 @@ class Worker:
         find: Callable[[str], Awaitable[Plan | None]] | None = None,
         retired: Mapping[str, str] | None = None,
         staffing: Callable[[], Staffing] = lambda: USUAL,
+        calendar: Callable[[], Calendar] = lambda: ALWAYS_OPEN,
         aside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
     ) -> None:
         self._ari = ari
@@ -101,6 +104,7 @@ class Worker:
             metrics=metrics,
             recordings=recordings,
             find=find,
+            calendar=calendar,
         )
         self._wrap_ms, self._staffing, self._retired = wrap_ms, staffing, retired or {}
         self._capacity = Capacity(ari, metrics)
@@ -210,7 +214,7 @@ class Worker:
         await self._settlement.reroute()
 
     def _routing(self) -> Routing:
-        return routing_of(self.calls.plans.current, self._wrap_ms, self._retired, self._staffing())
+        return routing_of(self.calls.plans.current, self._wrap_ms, self._staffing(), self._retired)
 
     async def reroute(self) -> None:
         """Put in force what the plan and who is there say now; QueueError when the queue cannot be told."""
