@@ -70,7 +70,7 @@ def target(plan: Plan, option: Option) -> str:
                 return f"au motif {topic(plan, to)}"
             when = f" pendant « {pilot.hours} »" if pilot.hours is not None else ""
             other = topic(plan, pilot.otherwise)
-            return f"pour {pilot.share:.0%} des appelants{when} au motif {topic(plan, to)}, sinon à {other}"
+            return f"pour {pilot.share * 100:g} % des appelants{when} au motif {topic(plan, to)}, sinon à {other}"
         case ToMenu(to):
             return f"au {menu(plan, plan.menus[to])}"
         case Information(prompt):
