@@ -97,9 +97,13 @@ class Feeds:
             return
         for field, value in raw.items():
             name = field.decode() if isinstance(field, bytes) else str(field)
-            at, spans = json.loads(value)
-            if name not in self._kept or at > self._kept[name][0]:
-                self._kept[name] = (at, tuple(Absence(start, end) for start, end in spans))
+            try:
+                at, spans = json.loads(value)
+                copy = (int(at), tuple(Absence(int(start), int(end)) for start, end in spans))
+            except (ValueError, TypeError):
+                continue  # of another version: it is read anew when it is old
+            if name not in self._kept or copy[0] > self._kept[name][0]:
+                self._kept[name] = copy
 
     async def refresh(self, plan: Plan) -> None:
         """Read the feeds whose copy is old, and share what they say."""

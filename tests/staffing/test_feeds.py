@@ -92,6 +92,20 @@ async def test_a_calendar_that_is_away_leaves_what_it_said_and_is_told_of_once(
     assert "secret" not in repr(lines)
 
 
+@pytest.mark.redis
+async def test_a_copy_that_cannot_be_understood_is_none(redis: Redis, site: SiteId, clock: Hand) -> None:
+    agenda, plan = Agenda(), planned()
+    await Feeds(redis, site, clock, agenda).refresh(plan)
+    (name,) = await redis.hkeys(f"{{{site}}}:feeds")
+    for value in ("", "7", "[1, [2]]", '{"at": 1}'):
+        await redis.hset(f"{{{site}}}:feeds", name, value)
+        feeds = Feeds(redis, site, clock, agenda)
+        await feeds.read()
+        assert feeds.absences(plan) == {}
+    await feeds.refresh(plan)
+    assert feeds.absences(plan) == {BOB: (SPAN,)}
+
+
 @pytest.fixture
 async def agendas() -> AsyncIterator[TestServer]:
     async def away(_: web.Request) -> web.Response:
