@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ivr.core import effects as fx
 from ivr.core.digits import KEYS, pressed
 from ivr.core.people import to_people
+from ivr.core.pilot import piloted
 from ivr.core.plan import (
     BACK,
     HUMAN,
@@ -150,7 +151,8 @@ def digit(turn: Turn, key: str) -> None:
     turn.hush()
     match meaning(turn.plan, menu, key):
         case GoTopic(topic):
-            to_people(turn, topic)
+            option, ref = menu.options.get(key), turn.call.caller.ref
+            to_people(turn, piloted(option, topic, ref, turn.env.calendar, turn.env.now))
         case GoMenu(target):
             to_menu(turn, target)
         case GoInformation(prompt):

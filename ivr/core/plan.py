@@ -34,10 +34,20 @@ RESERVED_KEYS: Final = frozenset({HUMAN, REPEAT, BACK})
 
 
 @dataclass(frozen=True, slots=True)
+class Pilot:
+    """Only a share (0 to 1) of the callers, within some hours, go to an option's topic; the others to another one."""
+
+    otherwise: TopicId
+    share: float = 1.0
+    hours: HoursId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ToTopic:
     """The key leads to the people who answer a topic."""
 
     topic: TopicId
+    pilot: Pilot | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from ivr.plan.compile import leading_to, parents, spoken
 from ivr.plan.draft import RECORDED
 from ivr.plan.faults import Severity, fault, warning
 from ivr.plan.fields import is_premium, slug_of
+from ivr.plan.handover import named_by_handover, successors
 from ivr.plan.heard import CHARACTERS_PER_S, texts
 from ivr.plan.leave import absences, substitutes
 from ivr.plan.opening import named_by_hours, relay, schedules, sentences
@@ -100,6 +101,7 @@ def _references(draft: Draft) -> Iterator[tuple[str, str, Place]]:
     yield from references(draft)
     yield from named(draft)
     yield from named_by_hours(draft)
+    yield from named_by_handover(draft)
 
 
 def _of_site(draft: Draft) -> Iterator[tuple[str, str, Place]]:
@@ -366,6 +368,7 @@ RULES: Final[tuple[Callable[[Draft], Iterable[Fault]], ...]] = (
     schedules,
     sentences,
     relay,
+    successors,
 )
 
 

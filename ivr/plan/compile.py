@@ -47,6 +47,7 @@ from ivr.core.plan import (
 from ivr.plan.calendars import is_feed
 from ivr.plan.continuity import OWN
 from ivr.plan.fields import DAY_MS
+from ivr.plan.handover import pilot_of, successors_of
 from ivr.plan.moments import milliseconds_of
 from ivr.plan.opening import hours_of
 
@@ -133,6 +134,7 @@ def compile_plan(draft: Draft) -> Plan:
         agent_sentences=AgentSentences(**{name: PromptId(value) for name, value in site.agent_sentences})
         if site.agent_sentences is not None
         else None,
+        successors=successors_of(site),
         languages=tuple(dict.fromkeys(site.languages)),
         outsides={
             OutsideId(name): Outside(OutsideId(name), entry.label, entry.number, PromptId(entry.prompt))
@@ -264,7 +266,7 @@ def _option(entry: OptionEntry) -> Option:
     if entry.digits is not None:
         return Typed(PromptId(entry.digits.prompt), entry.digits.length, TopicId(entry.digits.topic))
     if entry.topic is not None:
-        return ToTopic(TopicId(entry.topic))
+        return ToTopic(TopicId(entry.topic), pilot_of(entry))
     if entry.menu is not None:
         return ToMenu(MenuId(entry.menu))
     return Information(PromptId(entry.information or ""))

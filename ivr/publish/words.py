@@ -65,8 +65,12 @@ def menu(plan: Plan, name: Menu) -> str:
 def target(plan: Plan, option: Option) -> str:
     """Return where a key leads."""
     match option:
-        case ToTopic(to):
-            return f"au motif {topic(plan, to)}"
+        case ToTopic(to, pilot):
+            if pilot is None:
+                return f"au motif {topic(plan, to)}"
+            when = f" pendant « {pilot.hours} »" if pilot.hours is not None else ""
+            other = topic(plan, pilot.otherwise)
+            return f"pour {pilot.share * 100:g} % des appelants{when} au motif {topic(plan, to)}, sinon à {other}"
         case ToMenu(to):
             return f"au {menu(plan, plan.menus[to])}"
         case Information(prompt):
