@@ -41,6 +41,7 @@ from ivr.telephony.projection import Projection
 from ivr.telephony.promises import Promises
 from ivr.telephony.worker import EVENTS, Worker
 from ivr.web.health import serve_health
+from ivr.web.states import routes
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -131,6 +132,7 @@ async def _serve(settings: Settings) -> None:
             if emergency is not None:
                 aside["emergency projector"] = Projection(emergency, queue, projector, alone=True).run
             drain = Drain(ari)
+            admin = watch.admin(pin=secrets.admin_pin, token=secrets.admin_token)
             worker = Worker(
                 ari=ari,
                 queue=queue,
@@ -143,6 +145,7 @@ async def _serve(settings: Settings) -> None:
                 ref_key=secrets.caller_key,
                 metrics=metrics,
                 wrap_ms=settings.wrap_ms,
+                admin=admin.dialled,
                 find=watch.find,
                 retired=watch.retired,
                 recordings=Path(settings.recordings) if settings.recordings else None,
@@ -165,7 +168,10 @@ async def _serve(settings: Settings) -> None:
                     return False, f"node {settings.node}: standing by, or without Asterisk or Redis"
                 return True, f"node {settings.node}: {len(worker.calls)} calls held"
 
-            async with serve_health(settings.http_bind, metrics.registry, ready), asyncio.TaskGroup() as group:
+            async with (
+                serve_health(settings.http_bind, metrics.registry, ready, routes(admin)),
+                asyncio.TaskGroup() as group,
+            ):
                 _log.info("serving", site=plan.site, plan=plan.version, node=settings.node)
                 group.create_task(notifier.run(state))
                 await worker.run()

@@ -44,6 +44,14 @@ def crisis_off() -> None:
     forcing.end_crisis()
 
 
+@crisis_app.command("pin")
+def crisis_pin() -> None:
+    """Le code à composer d'un poste, et le jeton HTTP : à garder pour soi."""
+    from ivr.commands import forcing  # noqa: PLC0415
+
+    forcing.pin()
+
+
 @force_app.command("closed")
 def force_closed(until: Until, reason: Reason, hours: Which = "", by: By = "") -> None:
     """Fermer malgré les horaires."""

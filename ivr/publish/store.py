@@ -56,6 +56,19 @@ end
 return 1
 """
 
+TRY: Final = """
+local now, kept = tonumber(ARGV[1]), {}
+for at in string.gmatch(redis.call('GET', KEYS[1]) or '', '%d+') do
+  if now - tonumber(at) < tonumber(ARGV[2]) then kept[#kept + 1] = at end
+end
+if #kept >= tonumber(ARGV[3]) then return 0 end
+kept[#kept + 1] = ARGV[1]
+redis.call('SET', KEYS[1], table.concat(kept, ' '))
+return 1
+"""
+TRIES: Final = 3
+TRIES_WITHIN_MS: Final = 3_600_000
+
 
 class Publications:
     """One site's versions and states. Every method raises StoreAway; what needs the ledger, LedgerError too."""
@@ -64,6 +77,7 @@ class Publications:
         self._redis: Any = redis
         self._ledger = ledger
         self.site = site
+        self._tries = f"{{{site}}}:pin"
         self._keys = (f"{{{site}}}:published", f"{{{site}}}:plans")
 
     async def in_force(self, now: int) -> InForce:
@@ -188,6 +202,14 @@ class Publications:
     async def unset(self, fields: Iterable[str], now: int) -> None:
         """End states, by the names that they are kept by."""
         await self._ask("eval", SET, 1, self._keys[0], now, "", "", *fields)
+
+    async def may_try(self, now: int) -> bool:
+        """Count a try at the PIN, before it is looked at; False where there were too many within the hour."""
+        return bool(await self._ask("eval", TRY, 1, self._tries, now, TRIES_WITHIN_MS, TRIES))
+
+    async def tried_well(self) -> None:
+        """Forget the tries: the last one was right."""
+        await self._ask("delete", self._tries)
 
     async def _ask(self, command: str, *args: object) -> Any:
         try:

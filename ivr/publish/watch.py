@@ -11,6 +11,7 @@ from ivr import log
 from ivr.errors import IvrError
 from ivr.ledger.errors import LedgerError
 from ivr.plan import PlanError
+from ivr.publish.admin import Admin
 from ivr.publish.errors import Overtaken, PublishError, StoreAway
 from ivr.publish.states import States
 from ivr.publish.version import SYSTEM, Files, Published, Version
@@ -64,6 +65,15 @@ class Watch:
     def crisis(self) -> Crisis | None:
         """Return the crisis that is on."""
         return self.states.as_crisis()
+
+    def admin(self, *, pin: str, token: str) -> Admin:
+        """Return what sets states for who has the PIN, or the token."""
+        return Admin(self._store, self._in_service, self._clock, pin=pin, token=token)
+
+    def _in_service(self) -> Plan:
+        if self.plan is None:
+            raise PublishError("Aucun plan n'est servi encore.")
+        return self.plan
 
     async def begin(self, folder: Loaded) -> Loaded:
         """Return what to serve: the version in force, else the folder, published as the first by the system.

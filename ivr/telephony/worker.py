@@ -55,10 +55,10 @@ _log = log.get("worker")
 class Worker:
     """Holds every call of one node. `run` returns only when cancelled.
 
-    `find` brings a version of the plan that a call began with elsewhere; `retired` are topics that are gone, each with
-    the one whose people answer who waits there still. `staffing` tells who is there as far as the plan knows, at each
-    instant; `reroute` when that has changed. `aside` are tasks by name that live beside it, from the moment that the
-    node is ours; they end with it.
+    `admin` takes what somebody dialled after *9, and who it was. `find` brings a version of the plan that a call began
+    with elsewhere; `retired` are topics that are gone, each with the one whose people answer who waits there still.
+    `staffing` tells who is there as far as the plan knows, at each instant; `reroute` when that has changed. `aside`
+    are tasks by name that live beside it, from the moment that the node is ours; they end with it.
     """
 
     def __init__(  # noqa: PLR0913 - everything that it serves with, by name
@@ -76,6 +76,7 @@ class Worker:
         metrics: Metrics,
         wrap_ms: int | None = None,
         recordings: Path | None = None,
+        admin: Callable[[str, str], Awaitable[bool]] | None = None,
         find: Callable[[str], Awaitable[Plan | None]] | None = None,
         retired: Mapping[str, str] | None = None,
         staffing: Callable[[], Staffing] = lambda: USUAL,
@@ -119,7 +120,7 @@ class Worker:
             calls=self.calls,
             metrics=metrics,
         )
-        self.codes = Codes(ari, plan, queue, self._presence, self.calls.route, sounds)
+        self.codes = Codes(ari, plan, queue, self._presence, self.calls.route, sounds, admin)
         self._router = Router(ari, self.calls, self.codes, self._presence)
         self._reconciler = Reconciler(
             ari=ari,

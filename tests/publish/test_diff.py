@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -137,15 +138,15 @@ def draft(folder: Path, **changed: str) -> Loaded:
 
 def test_what_callers_and_files_still_need_is_not_removed(current: tuple[Published, Loaded], tmp_path: Path) -> None:
     new = draft(tmp_path / "new")
-    args = {"author": "Claire", "note": "", "now": 9}
+    ready_for = partial(prepare, new, Files.of(new.folder), current, author="Claire", note="", now=9)
     with pytest.raises(Refused) as refused:
-        prepare(new, Files.of(new.folder), current, waiting={"etat-civil": 2}, owed=OWED, **args)
+        ready_for(waiting={"etat-civil": 2}, owed=OWED)
     assert [reason.split(";")[0].rstrip() for reason in refused.value.reasons] == [
         "motif « État civil » retiré : 2 appelants y attendent",
         "équipe État civil retirée : 1 dossiers ouverts sont à elle",
         "Bob Durand n'est plus là : 1 dossiers ouverts sont à son nom",
     ]
-    ready = prepare(new, Files.of(new.folder), current, waiting={"accueil": 1}, owed=OWED[2:], **args)
+    ready = ready_for(waiting={"accueil": 1}, owed=OWED[2:])
     assert ready.published.version.retired == {"etat-civil": "accueil"}
 
 
