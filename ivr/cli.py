@@ -15,8 +15,10 @@ from rich.table import Table
 from ivr.commands.drain import drain
 from ivr.commands.explain import explain
 from ivr.commands.files import files_app
+from ivr.commands.plan import plan_app
 from ivr.commands.privacy import privacy_app
 from ivr.commands.secrets import secrets_app
+from ivr.commands.states import crisis_app, force_app
 from ivr.doctor.command import doctor
 from ivr.errors import IvrError
 from ivr.plan.faults import Fault
@@ -41,6 +43,9 @@ app.add_typer(prompts_app, name="prompts")
 app.add_typer(asterisk_app, name="asterisk")
 app.add_typer(agents_app, name="agents")
 app.add_typer(files_app, name="files")
+app.add_typer(plan_app, name="plan")
+app.add_typer(crisis_app, name="crisis")
+app.add_typer(force_app, name="force")
 app.add_typer(privacy_app, name="privacy")
 app.add_typer(secrets_app, name="secrets")
 app.command("explain")(explain)

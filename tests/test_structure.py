@@ -19,6 +19,7 @@ ALLOWED = {
     "plan": {"core"},
     "queueing": {"core", "log"},
     "ledger": {"core", "log"},
+    "publish": {"core", "plan", "ledger", "log"},
     "telephony": {"core", "ari", "queueing", "ledger", "log"},
     "provision": {"core"},
     "prompts": {"core", "plan", "stack"},
@@ -26,7 +27,7 @@ ALLOWED = {
     "staffing": {"core", "plan", "queueing", "log"},
     "sim": {"core", "queueing"},
     "web": {"log"},
-    "commands": {"core", "plan", "provision", "queueing", "ledger", "telephony", "settings"},
+    "commands": {"core", "plan", "provision", "queueing", "ledger", "telephony", "settings", "publish", "prompts"},
     "doctor": {"core", "ari", "plan", "provision", "prompts", "queueing", "ledger", "settings"},
     "desk": {"core", "plan", "queueing", "settings"},
 }

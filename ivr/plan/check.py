@@ -14,8 +14,10 @@ from ivr.plan.compile import leading_to, parents, spoken
 from ivr.plan.draft import RECORDED
 from ivr.plan.faults import Severity, fault, warning
 from ivr.plan.fields import is_premium, slug_of
+from ivr.plan.handover import named_by_handover, successors
 from ivr.plan.heard import CHARACTERS_PER_S, texts
 from ivr.plan.leave import absences, substitutes
+from ivr.plan.opening import named_by_hours, relay, schedules, sentences
 from ivr.plan.people import codes, for_agents, references, widenings
 from ivr.plan.shape import hints
 from ivr.plan.speech import languages, lengths, promises, untranslated
@@ -43,6 +45,7 @@ _KINDS: Final = {
     "prompts.yaml": ("Le message", "prompt"),
     "outsides.yaml": ("L'organisme", "outside body"),
     "agents.yaml": ("L'agent", "agent"),
+    "hours.yaml": ("L'horaire", "schedule"),
 }
 
 
@@ -75,11 +78,7 @@ def _trusted(draft: Draft, file: str) -> bool:
 
 
 def _references(draft: Draft) -> Iterator[tuple[str, str, Place]]:
-    if draft.site is not None:
-        source = draft.sources["site.yaml"]
-        yield "topics.yaml", draft.site.general, source.value(("general",))
-        for name, prompt in draft.site.announcements:
-            yield "prompts.yaml", prompt, source.value(("announcements", name))
+    yield from _of_site(draft)
     if draft.menu is not None:
         source = draft.sources["menu.yaml"]
         yield "menu.yaml", draft.menu.root, source.value(("root",))
@@ -101,6 +100,17 @@ def _references(draft: Draft) -> Iterator[tuple[str, str, Place]]:
                 yield "groups.yaml", group, source.value((section, name, "groups", index))
     yield from references(draft)
     yield from named(draft)
+    yield from named_by_hours(draft)
+    yield from named_by_handover(draft)
+
+
+def _of_site(draft: Draft) -> Iterator[tuple[str, str, Place]]:
+    if draft.site is not None:
+        source = draft.sources["site.yaml"]
+        yield "topics.yaml", draft.site.general, source.value(("general",))
+        for name, prompt in draft.site.announcements:
+            if prompt is not None:
+                yield "prompts.yaml", prompt, source.value(("announcements", name))
 
 
 _OPTION_FILES: Final = {
@@ -295,7 +305,7 @@ def prompts(draft: Draft) -> Iterator[Fault]:
     source, language = draft.sources["prompts.yaml"], draft.site.language
     used = {value for file, value, _ in _references(draft) if file == "prompts.yaml"}
     needed = {"menu.yaml", "site.yaml"}
-    naming = needed | ({"outcomes.yaml", "outsides.yaml", "crisis.yaml"} & set(draft.sources))
+    naming = needed | ({"outcomes.yaml", "outsides.yaml", "crisis.yaml", "hours.yaml"} & set(draft.sources))
     all_known = naming <= draft.whole and _trusted(draft, "prompts.yaml")
     for name, entry in draft.prompts.prompts.items():
         at = source.key(("prompts", name))
@@ -355,6 +365,10 @@ RULES: Final[tuple[Callable[[Draft], Iterable[Fault]], ...]] = (
     promises,
     substitutes,
     absences,
+    schedules,
+    sentences,
+    relay,
+    successors,
 )
 
 

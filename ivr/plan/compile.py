@@ -19,6 +19,7 @@ from ivr.core.plan import (
     CrisisProfile,
     Group,
     GroupId,
+    HoursId,
     Information,
     Menu,
     MenuId,
@@ -46,7 +47,9 @@ from ivr.core.plan import (
 from ivr.plan.calendars import is_feed
 from ivr.plan.continuity import OWN
 from ivr.plan.fields import DAY_MS
+from ivr.plan.handover import pilot_of, successors_of
 from ivr.plan.moments import milliseconds_of
+from ivr.plan.opening import hours_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,6 +75,7 @@ def compile_plan(draft: Draft) -> Plan:
     assert outcomes is not None  # noqa: S101
     assert draft.outsides is not None  # noqa: S101
     assert draft.crisis is not None  # noqa: S101
+    assert draft.hours is not None  # noqa: S101
     above = parents(menu)
     said = site.announcements
     return Plan(
@@ -109,7 +113,7 @@ def compile_plan(draft: Draft) -> Plan:
             for name, entry in agents.agents.items()
         },
         general=TopicId(site.general),
-        announcements=Announcements(**{name: PromptId(value) for name, value in said}),
+        announcements=Announcements(**{name: PromptId(value) for name, value in said if value is not None}),
         prompts=frozenset(map(PromptId, prompts.prompts)),
         ring_timeout_ms=site.waiting.ring,
         first_patience_ms=site.waiting.first_patience,
@@ -130,6 +134,7 @@ def compile_plan(draft: Draft) -> Plan:
         agent_sentences=AgentSentences(**{name: PromptId(value) for name, value in site.agent_sentences})
         if site.agent_sentences is not None
         else None,
+        successors=successors_of(site),
         languages=tuple(dict.fromkeys(site.languages)),
         outsides={
             OutsideId(name): Outside(OutsideId(name), entry.label, entry.number, PromptId(entry.prompt))
@@ -145,6 +150,11 @@ def compile_plan(draft: Draft) -> Plan:
                 length_ms=entry.length,
             )
             for name, entry in draft.crisis.profiles.items()
+        },
+        hours=HoursId(draft.hours.site) if draft.hours.site else None,
+        relay_hours=HoursId(draft.hours.relay) if draft.hours.relay else None,
+        schedules={
+            HoursId(name): hours_of(name, entry, draft.hours.zone) for name, entry in draft.hours.schedules.items()
         },
     )
 
@@ -197,6 +207,7 @@ def version(draft: Draft) -> str:
             ("outcomes", draft.outcomes),
             ("outsides", draft.outsides),
             ("crisis", draft.crisis),
+            ("hours", draft.hours),
         )
         if part is not None
     }
@@ -211,7 +222,8 @@ def _topic(name: TopicId, entry: TopicEntry, usual: Chain | None) -> Topic:
     overflow = Overflow(entry.overflow.wait, entry.overflow.ratio) if entry.overflow is not None else None
     groups, ring = tuple(map(GroupId, entry.groups)), entry.ring_at_once or RING_AT_ONCE
     continuity = chain(entry.continuity or usual or (), name, groups[0])
-    return Topic(name, entry.label, groups, widen, entry.strategy, ring, overflow, continuity=continuity)
+    hours = HoursId(entry.hours) if entry.hours is not None else None
+    return Topic(name, entry.label, groups, widen, entry.strategy, ring, overflow, hours, continuity)
 
 
 def chain(steps: Chain, topic: TopicId, own: GroupId) -> tuple[ChainStep, ...]:
@@ -254,7 +266,7 @@ def _option(entry: OptionEntry) -> Option:
     if entry.digits is not None:
         return Typed(PromptId(entry.digits.prompt), entry.digits.length, TopicId(entry.digits.topic))
     if entry.topic is not None:
-        return ToTopic(TopicId(entry.topic))
+        return ToTopic(TopicId(entry.topic), pilot_of(entry))
     if entry.menu is not None:
         return ToMenu(MenuId(entry.menu))
     return Information(PromptId(entry.information or ""))

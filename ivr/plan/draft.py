@@ -20,12 +20,15 @@ from ivr.plan.models import (
     SiteFile,
     TopicsFile,
 )
+from ivr.plan.moments import ZONE
 from ivr.plan.shape import hints, validate
 from ivr.plan.source import Source, read
 from ivr.plan.strict import Strict
+from ivr.plan.timetable import HoursFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
     from pathlib import Path
 
     from ivr.core.plan import Absence
@@ -40,6 +43,7 @@ SECTIONS: Final = {
     "agents.yaml": "agents",
     "outsides.yaml": "outsides",
     "crisis.yaml": "profiles",
+    "hours.yaml": "schedules",
     "prompts.yaml": "prompts",
 }
 RECORDED: Final = "recorded"
@@ -63,6 +67,7 @@ class Draft:
     outcomes: OutcomesFile | None
     outsides: OutsidesFile | None
     crisis: CrisisFile | None
+    hours: HoursFile | None
     prompts: PromptsFile | None
     whole: frozenset[str]
     recordings: frozenset[tuple[str, str]]
@@ -71,6 +76,11 @@ class Draft:
     calendars: Mapping[str, tuple[Absence, ...]]
     """The busy times of agents whose calendar is a file of the folder."""
     calendar_digests: Mapping[str, str]
+
+    @property
+    def today(self) -> date:
+        """Return the day on which it was read, at the site."""
+        return (self.now or datetime.now(UTC)).astimezone(ZONE).date()
 
     def declared(self, name: str) -> frozenset[str] | None:
         """Return the ids that a file declares, broken entries too; None if it cannot be read."""
@@ -122,6 +132,7 @@ def read_draft(folder: Path, now: datetime | None) -> tuple[Draft | None, list[F
         outcomes=part("outcomes.yaml", OutcomesFile),
         outsides=part("outsides.yaml", OutsidesFile),
         crisis=part("crisis.yaml", CrisisFile),
+        hours=part("hours.yaml", HoursFile),
         prompts=part("prompts.yaml", PromptsFile),
         whole=frozenset(name for name, source in sources.items() if not source.faults),
         recordings=frozenset(

@@ -167,6 +167,17 @@ def _with_point(value: Any) -> Any:
     return value.replace(",", ".") if isinstance(value, str) else value
 
 
+def _percent(value: Any) -> Any:
+    """Read `20 %`, and a part of one."""
+    text = str(value).replace(",", ".").strip()
+    if not text.endswith("%"):
+        return text
+    try:
+        return float(text.removesuffix("%")) / 100
+    except ValueError:
+        return text
+
+
 def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -184,5 +195,6 @@ CodeKey = Annotated[str, AfterValidator(_code_key), WithJsonSchema({"type": "str
 PhoneNumber = Annotated[str, AfterValidator(_e164), WithJsonSchema(_NUMBER_SCHEMA)]
 Words = Annotated[str, AfterValidator(_words)]
 Decimal = Annotated[float, BeforeValidator(_with_point), WithJsonSchema({"type": ["number", "string"]})]
+Share = Annotated[float, BeforeValidator(_percent), WithJsonSchema({"type": ["number", "string"]})]
 Slugs = Annotated[tuple[Slug, ...], _LIST_OR_ONE, _list_schema({"type": "string", "pattern": SLUG})]
 PhoneNumbers = Annotated[tuple[PhoneNumber, ...], _LIST_OR_ONE, _list_schema(_NUMBER_SCHEMA)]

@@ -12,8 +12,9 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ivr.plan.continuity import AbsenceEntry, Chain, CrisisFile, OutsidesFile
-from ivr.plan.fields import DAY_MS, Between, CodeKey, Decimal, OptionKey, PhoneNumbers, Slug, Slugs, Words
+from ivr.plan.fields import DAY_MS, Between, CodeKey, Decimal, OptionKey, PhoneNumbers, Share, Slug, Slugs, Words
 from ivr.plan.strict import Strict
+from ivr.plan.timetable import HoursFile
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -42,6 +43,8 @@ class AnnouncementsEntry(Strict):
     full_callback: Slug = Field(description="Trop d'appels : l'appelant, dont le numéro est connu, sera rappelé.")
     full_message: Slug = Field(description="Trop d'appels, numéro caché : invitation à laisser un message bref.")
     overflow: Slug = Field(description="Longue attente : la touche 2 laisse un message, sinon l'attente continue.")
+    closed: Slug | None = Field(default=None, description="C'est fermé : quand on rouvre, et les urgences.")
+    closing: Slug | None = Field(default=None, description="Fermeture pendant l'attente : la demande est gardée.")
 
 
 class AgentSentencesEntry(Strict):
@@ -81,6 +84,14 @@ class MessageEntry(Strict):
     )
 
 
+class SuccessorsEntry(Strict):
+    """Who takes the callers and the files of what is in the plan no more, each as `gone: heir`."""
+
+    topics: dict[Slug, Slug] = Field(default={}, description="Motif retiré : celui qui reçoit ses appelants.")
+    groups: dict[Slug, Slug] = Field(default={}, description="Équipe retirée : celle qui reçoit ses dossiers.")
+    agents: dict[Slug, Slug] = Field(default={}, description="Agent parti : celui qui reçoit ses dossiers.")
+
+
 class SiteFile(Strict):
     """site.yaml: who answers, on which numbers, and how callers are kept."""
 
@@ -110,6 +121,9 @@ class SiteFile(Strict):
     agent_sentences: AgentSentencesEntry | None = Field(
         default=None, description="Ce qu'entend un agent qui compose un code ; sans elles, aucun code."
     )
+    successors: SuccessorsEntry = Field(
+        default=SuccessorsEntry(), description="Qui prend la suite de ce qui est retiré du plan."
+    )
 
 
 TARGETS: Final = ("topic", "menu", "information", "outside", "language", "digits")
@@ -123,6 +137,14 @@ class DigitsEntry(Strict):
     topic: Slug = Field(description="Motif où mène le numéro.")
 
 
+class PilotEntry(Strict):
+    """A department on trial: a share of the callers, some hours; the others go to another topic."""
+
+    share: Share = Field(default=1.0, ge=0, le=1, description="Part des appelants : 20 % ; le même appelant y reste.")
+    hours: Slug | None = Field(default=None, description="Seulement dans ces horaires (hours.yaml).")
+    otherwise: Slug = Field(alias="else", description="Motif de tous les autres appels.")
+
+
 class OptionEntry(Strict):
     """What one key does: exactly one of a topic, a menu, an information, an outside body, a language, digits."""
 
@@ -132,12 +154,15 @@ class OptionEntry(Strict):
     outside: Slug | None = Field(default=None, description="Organisme à appeler (outsides.yaml), puis retour au menu.")
     language: Language | None = Field(default=None, description="Langue de toute la suite, puis le menu de nouveau.")
     digits: DigitsEntry | None = Field(default=None, description="Demander un numéro, puis un motif.")
+    pilot: PilotEntry | None = Field(default=None, description="Essai : une part des appels de ce motif seulement.")
 
     @model_validator(mode="after")
     def _one_target(self) -> OptionEntry:
         count = sum(getattr(self, name) is not None for name in TARGETS)
         if count != 1:
             raise PydanticCustomError("option-target", "one target", {"count": count})
+        if self.pilot is not None and self.topic is None:
+            raise PydanticCustomError("pilot-target", "no topic")
         return self
 
 
@@ -211,6 +236,7 @@ class TopicEntry(Strict):
     )
     widen: tuple[WideningEntry, ...] = Field(default=(), description="Qui répond aussi, de plus en plus large.")
     overflow: OverflowEntry | None = Field(default=None, description="Quand proposer de laisser un message.")
+    hours: Slug | None = Field(default=None, description="Ses horaires (hours.yaml) ; sans eux, ceux du site.")
     continuity: Chain | None = Field(
         default=None,
         min_length=1,
@@ -321,6 +347,7 @@ FILES: Final[dict[str, type[Strict]]] = {
     "outcomes.yaml": OutcomesFile,
     "outsides.yaml": OutsidesFile,
     "crisis.yaml": CrisisFile,
+    "hours.yaml": HoursFile,
     "prompts.yaml": PromptsFile,
 }
-OPTIONAL: Final = frozenset({"outcomes.yaml", "outsides.yaml", "crisis.yaml"})
+OPTIONAL: Final = frozenset({"outcomes.yaml", "outsides.yaml", "crisis.yaml", "hours.yaml"})

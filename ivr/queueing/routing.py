@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ivr.core.plan import TopicId
 from ivr.core.staffing import USUAL, groups_at
 from ivr.queueing.model import Routing, Step, TopicRouting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ivr.core.plan import GroupId, Plan, Topic
     from ivr.core.staffing import Staffing
 
 
-def routing_of(plan: Plan, wrap_ms: int | None = None, staffing: Staffing = USUAL) -> Routing:
+def routing_of(
+    plan: Plan, wrap_ms: int | None = None, staffing: Staffing = USUAL, retired: Mapping[str, str] | None = None
+) -> Routing:
     """Return a plan's routing while a staffing holds; `wrap_ms` in place of the plan's own.
 
-    Its lines are the plan's alone: a staffing changes who answers, never where callers wait.
+    Its lines are the plan's alone: a staffing changes who answers, never where callers wait. `retired` topics are
+    none of the plan's: who waits there, or comes from a version that had them, keeps their place, and is answered by
+    the people of the topic that each is given with.
     """
+    topics = {topic.id: _topic(topic, staffing.called_in) for topic in plan.topics.values()}
+    for gone, heir in sorted((retired or {}).items()):
+        if gone not in plan.topics:
+            topics[TopicId(gone)] = topics.get(TopicId(heir)) or topics[plan.general]
     ordered = {
         group
         for topic in plan.topics.values()
@@ -27,7 +38,7 @@ def routing_of(plan: Plan, wrap_ms: int | None = None, staffing: Staffing = USUA
     }
     there = groups_at(plan, staffing)
     return Routing(
-        topics={topic.id: _topic(topic, staffing.called_in) for topic in plan.topics.values()},
+        topics=topics,
         ring_ms=plan.ring_timeout_ms,
         wrap_ms=plan.wrap_ms if wrap_ms is None else wrap_ms,
         coded=bool(plan.outcomes),

@@ -329,11 +329,14 @@ class Reference:
         if not caller:
             return
         key = (caller, topic)
-        known = self.known.setdefault(key, Known())
+        known = self.known.get(key, Known())
         if owes:
             known.owner, known.owned = agent.id, self.clock
-        else:
+        elif known.owner:
             known.owner = None
+        else:
+            return  # what else is remembered ends at its own time
+        self.known[key] = known
         self.keep(key)
 
     def conclude(self, agent: Agent) -> None:
