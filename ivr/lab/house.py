@@ -80,7 +80,7 @@ class House:
     async def _open(self) -> None:
         """Have the site open at whatever hour this runs; what `ivr force open` does."""
         now = self.queue.clock()
-        held = Publications(self._redis, Ledger(self.env["IVR_LEDGER"]), self.plan.site)
+        held = Publications(self._redis, Ledger("sqlite://"), self.plan.site)
         await held.set(Forced(None, open=True, since=now, until=now + DAY_MS, reason="essai"), now)
 
     @property

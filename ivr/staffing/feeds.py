@@ -11,6 +11,7 @@ import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from redis.exceptions import RedisError
@@ -34,30 +35,39 @@ AGAIN_MS: Final = 2 * 60_000
 """After it could not be read."""
 AHEAD: Final = timedelta(days=60)
 WITHIN_S: Final = 20.0
+HOPS: Final = 4
+_ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308})
 
 _log = log.get("feeds")
 
 
 async def fetch(url: str, *, schemes: frozenset[str] = frozenset({"https"})) -> bytes:
-    """Return what an address holds; CalendarError when it cannot be had, or is no calendar by its size."""
-    timeout, raw = aiohttp.ClientTimeout(total=WITHIN_S), bytearray()
+    """Return what an address holds; CalendarError when it cannot be had, is too large, or leads out of `schemes`."""
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
-            session.get(url, max_redirects=3, headers={"Accept": "text/calendar"}) as answer,
-        ):
-            if answer.url.scheme not in schemes:
-                raise CalendarError("l'adresse mène hors de https", "the address leads out of https")
-            answer.raise_for_status()
-            async for part in answer.content.iter_chunked(64 * 1024):
-                raw += part
-                if len(raw) > MAX_BYTES:
-                    raise CalendarError("il dépasse 1 Mo", "it is larger than 1 MB")
-            return bytes(raw)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WITHIN_S), trust_env=True) as session:
+            here = url
+            for _ in range(HOPS):
+                if urlsplit(here).scheme not in schemes:
+                    raise CalendarError("l'adresse mène hors de https", "the address leads out of https")
+                async with session.get(here, allow_redirects=False, headers={"Accept": "text/calendar"}) as answer:
+                    if answer.status not in _ELSEWHERE or "Location" not in answer.headers:
+                        answer.raise_for_status()
+                        return await _whole(answer)
+                    here = urljoin(here, answer.headers["Location"])
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         status = getattr(error, "status", None)
         reason = f"HTTP {status}" if status else type(error).__name__
         raise CalendarError(reason, reason) from error
+    raise CalendarError("l'adresse renvoie sans fin à une autre", "the address leads from one to another for ever")
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    raw = bytearray()
+    async for part in answer.content.iter_chunked(64 * 1024):
+        raw += part
+        if len(raw) > MAX_BYTES:
+            raise CalendarError("il dépasse 1 Mo", "it is larger than 1 MB")
+    return bytes(raw)
 
 
 class Feeds:
@@ -87,9 +97,13 @@ class Feeds:
             return
         for field, value in raw.items():
             name = field.decode() if isinstance(field, bytes) else str(field)
-            at, spans = json.loads(value)
-            if name not in self._kept or at > self._kept[name][0]:
-                self._kept[name] = (at, tuple(Absence(start, end) for start, end in spans))
+            try:
+                at, spans = json.loads(value)
+                copy = (int(at), tuple(Absence(int(start), int(end)) for start, end in spans))
+            except (ValueError, TypeError):
+                continue  # of another version: it is read anew when it is old
+            if name not in self._kept or copy[0] > self._kept[name][0]:
+                self._kept[name] = copy
 
     async def refresh(self, plan: Plan) -> None:
         """Read the feeds whose copy is old, and share what they say."""

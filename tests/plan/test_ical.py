@@ -81,7 +81,9 @@ def test_an_event_that_cannot_be_read_hides_no_other(broken: str) -> None:
         b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n",
         calendar("DTSTART:20261201T000000\nRRULE:FREQ=SECONDLY"),
         calendar("DTSTART:20261201T000000\nRRULE:FREQ=DAILY;BYHOUR=1,2,3;BYMINUTE=1,2,3"),
-        calendar(*["DTSTART:20261201T000000\nRRULE:FREQ=DAILY"] * 201),
+        calendar(*["DTSTART:20200101T000000\nRRULE:FREQ=DAILY"] * 30),
+        calendar("DTSTART:00010101T000000\nRRULE:FREQ=DAILY"),
+        calendar(*["DTSTART:20261201T000000"] * 3_001),
         b"x" * (MAX_BYTES + 1),
     ],
 )
@@ -90,6 +92,13 @@ def test_what_is_no_calendar_or_asks_too_much_is_refused_soon(raw: bytes) -> Non
     with pytest.raises(CalendarError):
         busy(raw, NOW, NOW + timedelta(days=400))
     assert time.monotonic() - began < 2
+
+
+def test_meetings_of_many_years_are_no_trouble() -> None:
+    weekly = "DTSTART:20140106T090000\nDTEND:20140106T100000\nRRULE:FREQ=WEEKLY;BYDAY=MO,TH"
+    began = time.monotonic()
+    assert spans(*[weekly] * 30, days=7) == [("12-03 09:00", "12-03 10:00"), ("12-07 09:00", "12-07 10:00")]
+    assert time.monotonic() - began < 5
 
 
 def test_a_calendar_of_the_folder_is_part_of_the_plan(tmp_path: Path) -> None:

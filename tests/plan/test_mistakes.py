@@ -28,10 +28,10 @@ class Mistake(NamedTuple):
 MISTAKES = (
     Mistake("menu.yaml", "topic: etat-civil", "topc: etat-civil",
             "menu.yaml:6:11 error unknown-key", "« topc » n'est pas une clé connue ici.",
-            "Vouliez-vous écrire « topic » ? Clés admises : topic, menu, information, outside, language, digits."),
+            "Vouliez-vous écrire « topic » ? Clés admises : topic, menu, information, outside, language, digits, pilot."),
     Mistake("menu.yaml", "topic: etat-civil", "motif: etat-civil",
             "menu.yaml:6:11 error unknown-key", "« motif » n'est pas une clé connue ici.",
-            "Vouliez-vous écrire « topic » ? Clés admises : topic, menu, information, outside, language, digits."),
+            "Vouliez-vous écrire « topic » ? Clés admises : topic, menu, information, outside, language, digits, pilot."),
     Mistake("menu.yaml", "topic: etat-civil", "topic: etat-civi",
             "menu.yaml:6:18 error unknown-reference", "Le motif « etat-civi » n'existe pas.",
             "Vouliez-vous écrire « etat-civil » ? Ajoutez « etat-civi » dans topics.yaml,"

@@ -92,10 +92,30 @@ async def test_a_calendar_that_is_away_leaves_what_it_said_and_is_told_of_once(
     assert "secret" not in repr(lines)
 
 
+@pytest.mark.redis
+async def test_a_copy_that_cannot_be_understood_is_none(redis: Redis, site: SiteId, clock: Hand) -> None:
+    agenda, plan = Agenda(), planned()
+    await Feeds(redis, site, clock, agenda).refresh(plan)
+    (name,) = await redis.hkeys(f"{{{site}}}:feeds")
+    for value in ("", "7", "[1, [2]]", '{"at": 1}'):
+        await redis.hset(f"{{{site}}}:feeds", name, value)
+        feeds = Feeds(redis, site, clock, agenda)
+        await feeds.read()
+        assert feeds.absences(plan) == {}
+    await feeds.refresh(plan)
+    assert feeds.absences(plan) == {BOB: (SPAN,)}
+
+
 @pytest.fixture
 async def agendas() -> AsyncIterator[TestServer]:
     async def away(_: web.Request) -> web.Response:
-        raise web.HTTPFound("http://127.0.0.1:9/elsewhere")
+        raise web.HTTPFound("ftp://127.0.0.1/elsewhere")
+
+    async def moved(_: web.Request) -> web.Response:
+        raise web.HTTPFound("/good")
+
+    async def round_about(_: web.Request) -> web.Response:
+        raise web.HTTPFound("/round")
 
     async def large(_: web.Request) -> web.Response:
         return web.Response(body=b"x" * (MAX_BYTES + 1))
@@ -105,6 +125,7 @@ async def agendas() -> AsyncIterator[TestServer]:
 
     app = web.Application()
     app.add_routes([web.get("/good", good), web.get("/large", large), web.get("/away", away)])
+    app.add_routes([web.get("/moved", moved), web.get("/round", round_about)])
     server = TestServer(app)
     async with server:
         yield server
@@ -114,12 +135,15 @@ PLAIN: Final[Any] = frozenset({"http"})
 
 
 @pytest.mark.unit
-async def test_an_address_gives_what_it_holds(agendas: TestServer) -> None:
-    assert await fetch(str(agendas.make_url("/good")), schemes=PLAIN) == BUSY
+@pytest.mark.parametrize("path", ["/good", "/moved"])
+async def test_an_address_gives_what_it_holds(agendas: TestServer, path: str) -> None:
+    assert await fetch(str(agendas.make_url(path)), schemes=PLAIN) == BUSY
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize(("path", "says"), [("/none", "HTTP 404"), ("/large", "larger"), ("/away", "Client")])
+@pytest.mark.parametrize(
+    ("path", "says"), [("/none", "HTTP 404"), ("/large", "larger"), ("/away", "out of https"), ("/round", "for ever")]
+)
 async def test_an_address_that_gives_no_calendar_says_why(agendas: TestServer, path: str, says: str) -> None:
     with pytest.raises(CalendarError, match=says):
         await fetch(str(agendas.make_url(path)), schemes=PLAIN)
