@@ -61,7 +61,7 @@ def test_a_wrong_use_is_2(broken: Path) -> None:
 
 def test_the_same_in_english(broken: Path) -> None:
     _, told = ivr("check", "--language", "en", str(broken))
-    assert "error: The topic “enfence” does not exist." in told
+    assert "error: There is no topic “enfence”." in told
     assert told.splitlines()[-1] == "1 error, 1 warning"
 
 
