@@ -15,6 +15,7 @@ from rich.table import Table
 from ivr.commands.drain import drain
 from ivr.commands.explain import explain
 from ivr.commands.files import files_app
+from ivr.commands.graph import graph
 from ivr.commands.plan import plan_app
 from ivr.commands.privacy import privacy_app
 from ivr.commands.secrets import secrets_app
@@ -49,6 +50,7 @@ app.add_typer(force_app, name="force")
 app.add_typer(privacy_app, name="privacy")
 app.add_typer(secrets_app, name="secrets")
 app.command("explain")(explain)
+app.command("graph")(graph)
 app.command("drain")(drain)
 app.command("doctor")(doctor)
 
