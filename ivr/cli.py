@@ -15,6 +15,7 @@ from ivr.commands.check import check
 from ivr.commands.drain import drain
 from ivr.commands.explain import explain
 from ivr.commands.files import files_app
+from ivr.commands.graph import graph
 from ivr.commands.hours import hours
 from ivr.commands.plan import plan_app
 from ivr.commands.privacy import privacy_app
@@ -51,6 +52,7 @@ app.add_typer(secrets_app, name="secrets")
 app.command("check")(check)
 app.command("hours")(hours)
 app.command("explain")(explain)
+app.command("graph")(graph)
 app.command("drain")(drain)
 app.command("doctor")(doctor)
 
