@@ -17,6 +17,7 @@ from ivr.plan.fields import is_premium, slug_of
 from ivr.plan.handover import named_by_handover, successors
 from ivr.plan.heard import CHARACTERS_PER_S, texts
 from ivr.plan.leave import absences, substitutes
+from ivr.plan.modeline import modelines
 from ivr.plan.opening import named_by_hours, relay, schedules, sentences
 from ivr.plan.people import codes, for_agents, references, widenings
 from ivr.plan.shape import hints
@@ -369,6 +370,7 @@ RULES: Final[tuple[Callable[[Draft], Iterable[Fault]], ...]] = (
     sentences,
     relay,
     successors,
+    modelines,
 )
 
 

@@ -33,6 +33,8 @@ MAX_DEPTH: Final = 12
 MAX_OPENED: Final = 64
 _OPENED: Final = re.compile(r"[\[{]|[\]}]|^[ ]*(?:- ){64}|^[ ]{256}", re.MULTILINE)
 _PLAIN_TAG: Final = re.compile(r"^(?:tag:yaml\.org,2002:[a-z]+)?$")
+_FOLD: Final = "\a"
+"""The parser's mark of each line break that it folded (`>`); the bytes of a file never hold it."""
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -184,5 +186,5 @@ class _Converter:
 
 def _scalar(node: Node) -> str | None:
     plain = isinstance(node, ScalarNode) and node.style in (None, "")
-    text = str(node.value)
+    text = str(node.value).replace(_FOLD, "")
     return None if plain and text in _NULLS else text
