@@ -49,6 +49,12 @@ FILES: Final[dict[str, Message]] = {
         "Un plan tient en quelques pages : vérifiez que c'est le bon fichier.",
         "A plan fits on a few pages: check that this is the right file.",
     ),
+    "too-many-nodes": Message(
+        "Le fichier contient trop d'éléments : {limit} au plus.",
+        "The file holds too many items: {limit} at most.",
+        "Un plan tient en quelques pages : vérifiez que c'est le bon fichier.",
+        "A plan fits on a few pages: check that this is the right file.",
+    ),
     "too-deep": Message(
         "Les éléments sont trop emboîtés pour un plan.",
         "The nesting is too deep for a plan.",
