@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from ivr.plan import format_faults, load
+from ivr.plan.models import FILES
 from ivr.plan.moments import ZONE
 from tests.plan.folders import seen
 from tests.plan.new_admin import MISTAKES
@@ -69,10 +70,7 @@ def test_a_file_saved_in_an_old_encoding_is_told(pessac: Path) -> None:
 
 def test_a_file_with_another_ending_is_told(pessac: Path) -> None:
     (pessac / "groups.yaml").rename(pessac / "groups.yml")
-    everything = (
-        "un plan se compose de site.yaml, menu.yaml, topics.yaml, groups.yaml, agents.yaml, outcomes.yaml,"
-        " outsides.yaml, crisis.yaml, hours.yaml, prompts.yaml."
-    )
+    everything = f"un plan se compose de {', '.join(FILES)}."
     assert _told(pessac, load(pessac, now=NOW)) == (
         (
             "groups.yaml:1:1 error no-file",
