@@ -1,0 +1,236 @@
+"""Breadth-first over the states of a call: each is stepped by the real core, with all that can happen to it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, cast
+
+from ivr.core import call as core
+from ivr.core import effects as fx
+from ivr.core import inputs as ev
+from ivr.core.caller import Caller, CallerRef, CallId
+from ivr.core.schedule import ALWAYS_OPEN, Calendar
+from ivr.core.state import Call, Ended
+from ivr.core.turn import Env
+from ivr.prove import world as surroundings
+from ivr.prove.moves import SPOKEN_MS, moves, strays
+from ivr.prove.rest import NOW, Rest, State
+from ivr.prove.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ivr.core.caller import CallerClass, Privacy
+    from ivr.core.plan import Plan
+    from ivr.prove.moves import Move
+    from ivr.prove.rest import Key
+
+MOST_STATES: Final = 400_000
+EVERY: Final = 512
+"""States between two looks at the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """What the calendar may say: `words` for the story, "" for the ordinary hours."""
+
+    calendar: Calendar
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What led from a state to another one, or to an end (`to` is -1)."""
+
+    to: int
+    happened: ev.Input
+    ms: int
+    regime: int
+    excused: bool
+    effects: tuple[fx.Effect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What must not be: after this edge out of that state, or in the state itself."""
+
+    state: int
+    what: str
+    edge: Edge | None = None
+
+
+@dataclass(slots=True)
+class Map:
+    """All states found, in the order of their distance from a call's arrival; `parents` lead back there."""
+
+    states: list[State] = field(default_factory=list)
+    parents: list[tuple[int, Edge] | None] = field(default_factory=list)
+    onward: list[list[tuple[int, int]]] = field(default_factory=list)
+    """From each state, by moves that are not excused: the next state (-1: an end) and the time that passes."""
+    transitions: int = 0
+    wrong: Wrong | None = None
+    heard: set[str] = field(default_factory=set)
+    lines: set[str] = field(default_factory=set)
+    owed: set[str] = field(default_factory=set)
+    menus: set[str] = field(default_factory=set)
+    pressed: set[tuple[str, str]] = field(default_factory=set)
+    phases: set[str] = field(default_factory=set)
+    ends: dict[str, int] = field(default_factory=dict)
+
+
+class _Watched:
+    """An environment that remembers whether the calendar was looked at."""
+
+    __slots__ = ("_calendar", "looked", "now", "plan")
+
+    def __init__(self, now: int, plan: Plan, calendar: Calendar) -> None:
+        self.now, self.plan, self._calendar, self.looked = now, plan, calendar, False
+
+    @property
+    def calendar(self) -> Calendar:
+        self.looked = True
+        return self._calendar
+
+
+def callers(plan: Plan) -> Iterator[Call]:
+    """The callers who are told apart: with a number, without one, and a relay service."""
+    kinds: list[tuple[str | None, Privacy, CallerClass]] = [("+33639980001", "open", "normal"), (None, "hidden", "normal")]
+    if plan.relays:
+        kinds.append((sorted(plan.relays)[0], "open", "relay"))
+    for number, privacy, klass in kinds:
+        caller = Caller(CallerRef("r"), number, privacy, klass)
+        yield Call(CallId("preuve"), caller, plan.numbers[0] if plan.numbers else "", plan.version, NOW)
+
+
+class Explorer:
+    """One walk over all states of a plan; `run` once."""
+
+    def __init__(self, plan: Plan, regimes: tuple[Regime, ...], on_progress: Callable[[int, int], None] | None) -> None:
+        self.rest = Rest(plan)
+        self.plan = self.rest.plan
+        self.regimes = regimes or (Regime(ALWAYS_OPEN),)
+        self.map = Map()
+        self._ids: dict[Key, int] = {}
+        self._on_progress = on_progress
+
+    def run(self) -> Map:
+        """Walk until nothing is new, or something is wrong."""
+        found = self.map
+        for call in callers(self.plan):
+            self._add(call, World(), NOW, None)
+        here, began = 0, time.monotonic()
+        while here < len(found.states) and found.wrong is None:
+            if len(found.states) > MOST_STATES:
+                found.wrong = Wrong(here, "l'appel peut prendre toujours de nouvelles formes : rien ne borne sa durée")
+                break
+            self._from(here)
+            here += 1
+            if self._on_progress is not None and here % EVERY == 0 and time.monotonic() - began > 1:
+                began = time.monotonic()
+                self._on_progress(here, len(found.states))
+        return found
+
+    def _add(self, call: Call, world: World, now: int, parent: tuple[int, Edge] | None) -> int:
+        key, make = self.rest.state(call, world, now)
+        known = self._ids.get(key)
+        if known is not None:
+            return known
+        number = self._ids[key] = len(self.map.states)
+        self.map.states.append(make())
+        self.map.parents.append(parent)
+        self.map.onward.append([])
+        self.map.phases.add(type(call.phase).__name__)
+        return number
+
+    def _from(self, here: int) -> None:
+        state = self.map.states[here]
+        for happened, lets_go in strays(state.call):
+            call, effects = core.step(state.call, happened, Env(NOW, self.plan, self.regimes[0].calendar))
+            if call != state.call or bool(effects) != lets_go:
+                what = "une nouvelle périmée change l'appel" if not lets_go else "un poste réservé trop tard n'est pas libéré"
+                self._fails(here, what, Edge(-1, happened, 0, 0, excused=True, effects=effects))
+                return
+        for move in moves(state, self.plan):
+            if not self._take(here, state, move):
+                return
+
+    def _take(self, here: int, state: State, move: Move) -> bool:
+        before, now = move.call or state.call, NOW + move.ms
+        watched = _Watched(now, self.plan, self.regimes[0].calendar)
+        call, effects = core.step(before, move.happened, cast("Env", watched))
+        if not self._arrive(here, state, move, 0, call, effects):
+            return False
+        if watched.looked:
+            for regime, each in enumerate(self.regimes[1:], 1):
+                call, effects = core.step(before, move.happened, Env(now, self.plan, each.calendar))
+                if not self._arrive(here, state, move, regime, call, effects):
+                    return False
+        return True
+
+    def _arrive(  # noqa: PLR0913 - all that one step is
+        self, here: int, state: State, move: Move, regime: int, call: Call, effects: tuple[fx.Effect, ...]
+    ) -> bool:
+        found = self.map
+        found.transitions += 1
+        if call is state.call and not effects and move.world.armed and isinstance(move.happened, ev.Digit):
+            return True
+        world = move.world.copy()
+        edge = Edge(-1, move.happened, move.ms, regime, move.excused, effects)
+        self._note(state, move, effects)
+        wrong = surroundings.carry_out(world, self.plan, effects)
+        if wrong is None:
+            wrong = self._judge(state, move, call, world, effects)
+        if wrong is not None:
+            self._fails(here, wrong, edge)
+            return False
+        if world.given or isinstance(call.phase, Ended):
+            how = "secours" if world.given else call.phase.outcome if isinstance(call.phase, Ended) else ""
+            found.ends[how] = found.ends.get(how, 0) + 1
+            if not move.excused:
+                found.onward[here].append((-1, move.ms))
+            return True
+        for each in world.verdicts():
+            to = self._add(call, each, NOW + move.ms, (here, edge))
+            if not move.excused and (to != here or effects):
+                found.onward[here].append((to, move.ms))
+        return True
+
+    def _judge(
+        self, state: State, move: Move, call: Call, world: World, effects: tuple[fx.Effect, ...]
+    ) -> str | None:
+        before = state.call.phase
+        if isinstance(call.phase, Ended):
+            if not world.gone:
+                return "l'appel est clos alors que l'appelant est encore là"
+            return surroundings.ended(before, call, world, effects, spoken_ms=move.ms if move.ms == SPOKEN_MS else 0)
+        if world.gone:
+            return "l'appelant a raccroché, et l'appel n'est pas clos"
+        if world.given:
+            left = set(world.legs) - surroundings.tokens(call.phase)
+            return "l'appelant va au secours, et le poste d'un agent reste occupé pour lui" if left else None
+        if call.informed and not state.call.informed and move.happened != ev.PromptDone(state.world.playing):
+            return "l'appel compte comme renseigné, et l'appelant n'a pas entendu la réponse"
+        return surroundings.parted(before, call, world) or surroundings.settled(call, world, effects)
+
+    def _note(self, state: State, move: Move, effects: tuple[fx.Effect, ...]) -> None:
+        found = self.map
+        menu = getattr(state.call.phase, "menu", None)
+        if menu is not None:
+            found.menus.add(menu)
+            if isinstance(move.happened, ev.Digit):
+                found.pressed.add((menu, move.happened.key))
+        for effect in effects:
+            match effect:
+                case fx.Play(_, prompts):
+                    found.heard.update(prompts)
+                case fx.JoinQueue(topic):
+                    found.lines.add(topic)
+                case fx.Promise(kind):
+                    found.owed.add(kind)
+                case _:
+                    pass
+
+    def _fails(self, here: int, what: str, edge: Edge | None) -> None:
+        if self.map.wrong is None:
+            self.map.wrong = Wrong(here, what, edge)

@@ -1,0 +1,168 @@
+"""A call and its world at rest: two that can go on in the same ways are one state.
+
+Serials are renumbered, tokens are named by their place, instants become how long ago it was, in rounds of the wait,
+counts stop where nobody counts on, and topics of one shape are one topic once the menus are left. All of these are
+renamings that the core cannot see: it compares serials and tokens only for being equal, instants only with now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from ivr.core.state import Informing, InMenu, Offer, Recording, Talking
+from ivr.prove.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ivr.core.plan import Plan, Topic, TopicId
+    from ivr.core.state import Call, Phase
+
+NOW: Final = 1_700_000_000_000
+"""The instant at which every step of a proof begins."""
+ROUNDS: Final = 16
+"""So many announcements of one wait are told apart: those in its midst are alike."""
+MANY: Final = 12
+"""Who has been silent, or wrong, so many times in a row might be so for ever."""
+ANY_TIMER, ANY_PLAY, ANY_RECORDING, STRAY, LAST = 2, 3, 4, 5, 9
+"""Serials of a call at rest; `LAST` is the last given out."""
+
+_COUNTS: Final = frozenset({"no_input", "invalid"})
+_TOPICS: Final = frozenset({"topic", "asked"})
+_CALL_AS_IT_IS: Final = frozenset({"id", "called", "plan", "arrival", "phase", "serial", "timer", "keys"})
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state: the call and the world, both at rest."""
+
+    call: Call
+    world: World
+
+
+class Rest:
+    """Brings calls of one plan to rest. `plan` is the one that the steps see: its wait in at most `ROUNDS` rounds."""
+
+    def __init__(self, plan: Plan) -> None:
+        every = max(plan.patience_every_ms, -(-plan.max_wait_ms // ROUNDS))
+        self.plan = replace(plan, patience_every_ms=every)
+        self._alike = alike(plan)
+        self._longest = (plan.max_wait_ms + every - 1) // every * every
+        self._getters: dict[type, tuple[str, ...]] = {}
+        self._extra: tuple[str, ...] = ()
+
+    def topic(self, topic: TopicId) -> TopicId:
+        """Return the topic that stands for all of its shape."""
+        return self._alike.get(topic, topic)
+
+    def state(self, call: Call, world: World, now: int) -> tuple[Key, Callable[[], State]]:
+        """Return what a state is known by, and how to make it."""
+        phase = call.phase
+        kind = type(phase)
+        names = self._getters.get(kind)
+        if names is None:
+            names = self._getters[kind] = tuple(field.name for field in fields(kind))
+            self._extra = tuple(field.name for field in fields(call) if field.name not in _CALL_AS_IT_IS)
+        in_menu = kind is InMenu or kind is Informing
+        places: dict[str, str] = {}
+        rested = tuple(self._field(name, getattr(phase, name), world, now, places, kind, in_menu) for name in names)
+        held = self._world(world, places, phase)
+        key: Key = (kind, rested, tuple(getattr(call, name) for name in self._extra), held)
+        return key, lambda: self._make(call, world, names, rested, places)
+
+    def _field(  # noqa: PLR0911, PLR0913 - one arm per kind of field
+        self, name: str, value: Any, world: World, now: int, places: dict[str, str], kind: type, in_menu: bool  # noqa: FBT001
+    ) -> Any:
+        if name == "play":
+            return (ANY_PLAY if value == world.playing else STRAY) if value else 0
+        if name == "recording":
+            return ANY_RECORDING if value else 0
+        if name == "since":
+            if kind is Talking or kind is Recording:
+                return NOW
+            round_ms = self.plan.patience_every_ms
+            return NOW - min(max(now - value, 0), self._longest) // round_ms * round_ms
+        if name in _COUNTS:
+            return min(value, MANY)
+        if name in _TOPICS and not in_menu and value is not None:
+            return self._alike.get(value, value)
+        if isinstance(value, Offer):
+            return self._offer(value, places)
+        if isinstance(value, tuple) and value and isinstance(value[0], Offer):
+            return tuple(self._offer(offer, places) for offer in value)
+        if isinstance(value, str) and value.isdigit() and name not in {"menu", "language"}:
+            return "1" * len(value)  # what was typed is handed on, never read
+        return value
+
+    def _offer(self, offer: Offer, places: dict[str, str]) -> Offer:
+        place = places.setdefault(offer.token, f"o:{len(places) + 1}")
+        return replace(offer, token=place) if place != offer.token else offer
+
+    def _world(self, world: World, places: dict[str, str], phase: Phase) -> Key:
+        line: Any = world.line
+        if line and not isinstance(phase, InMenu | Informing):
+            line = self._alike.get(line, line)
+        verdict = world.verdict and (world.verdict[0], places.get(world.verdict[1], "z"))
+        return (
+            world.answered, world.armed and world.left_ms, bool(world.playing), bool(world.recording), world.hold, line,
+            world.owed, verdict, tuple(places.get(token, token) for token in world.reserved),
+            places.get(world.accepted, world.accepted), places.get(world.bridged, world.bridged),
+            tuple((places.get(token, token), state) for token, state in world.legs.items()),
+            world.cut, world.ending, world.kept,
+        )  # fmt: skip
+
+    def _make(
+        self, call: Call, world: World, names: tuple[str, ...], rested: tuple[Any, ...], places: dict[str, str]
+    ) -> State:
+        phase = type(call.phase)(**dict(zip(names, rested, strict=True)))
+        held = world.copy()
+        held.armed = ANY_TIMER if world.armed else 0
+        held.playing = ANY_PLAY if world.playing else 0
+        held.recording = ANY_RECORDING if world.recording else 0
+        held.reserved = tuple(places.get(token, token) for token in world.reserved)
+        held.accepted = places.get(world.accepted, world.accepted)
+        held.bridged = places.get(world.bridged, world.bridged)
+        held.legs = {places.get(token, token): state for token, state in world.legs.items()}
+        if world.verdict:
+            held.verdict = (world.verdict[0], places.get(world.verdict[1], "z"))
+        if world.line and not isinstance(phase, InMenu | Informing):
+            held.line = str(self._alike.get(world.line, world.line))  # type: ignore[call-overload]
+        timer = ANY_TIMER if world.armed and call.timer == world.armed else 0
+        return State(replace(call, phase=phase, serial=LAST, timer=timer, keys="", arrival=NOW), held)
+
+
+def alike(plan: Plan) -> dict[TopicId, TopicId]:
+    """Return each topic with the first one of its shape.
+
+    Sound where no menu can come any more: there the core reads of a topic what `_shape` holds and whether it is the
+    general one, so that exchanging two topics of one shape exchanges states and changes no step.
+    """
+    first: dict[Any, TopicId] = {}
+    named = {step.topic for topic in plan.topics.values() for step in topic.continuity if hasattr(step, "topic")}
+    found: dict[TopicId, TopicId] = {}
+    for topic in plan.topics.values():
+        alone = topic.id if topic.id == plan.general or topic.id in named else None
+        found[topic.id] = first.setdefault((alone, _shape(plan, topic)), topic.id)
+    return found
+
+
+def _shape(plan: Plan, topic: Topic) -> tuple[Any, ...]:
+    return (
+        topic.strategy == "ring-many" and min(topic.ring_at_once, 2),
+        topic.overflow is None,
+        topic.hours,
+        tuple((type(step), tuple(str(getattr(step, field.name)) for field in fields(step))) for step in topic.continuity),
+        bool(crew(plan, topic)),
+    )
+
+
+def crew(plan: Plan, topic: Topic) -> tuple[str, ...]:
+    """Return the agents who may ever answer a topic, the first ones of its own groups."""
+    groups = [*topic.groups, *(group for step in topic.widen for group in step.groups)]
+    if "*" in groups:
+        return tuple(plan.agents)
+    found = dict.fromkeys(agent for group in groups if group in plan.groups for agent in plan.groups[group].agents)
+    return tuple(found)
