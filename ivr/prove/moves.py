@@ -14,7 +14,7 @@ from ivr.core import inputs as ev
 from ivr.core.plan import BACK, HUMAN, REPEAT, AgentId
 from ivr.core.state import Arriving, Ended, Informing, InMenu, Offer, Recording, Talking, Waiting, durable
 from ivr.prove.rest import crew
-from ivr.prove.world import RINGING, UP, World
+from ivr.prove.world import RINGING, UP, World, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -206,28 +206,34 @@ def _another_worker(call: Call, world: World) -> Iterator[Move]:
     now.owed, now.armed, now.left_ms, now.verdict, now.hold = frozenset(), 0, 0, None, False
     if world.accepted:
         now.line = ""
-    playing = (world.playing,) if world.playing else ()
-    legs: tuple[tuple[str, ev.LegState], ...] = tuple((t, "up" if s == UP else "ringing") for t, s in world.legs.items())
-    bridged = world.bridged or None
-    recording = isinstance(call.phase, Recording)
-    facts = ev.Adopted(legs, bridged, recording, playing, world.answered)
     known = revived(call, now)
+    same = now.copy()
+    same.line = world.line
+    yield Move(_facts(call, same), same, excused=True, call=replace(call, timer=0))
+    stray = set(now.legs) - tokens(known.phase)  # whose legs are ended before anything is adopted
+    now.legs = {token: state for token, state in now.legs.items() if token not in stray}
+    facts = _facts(call, now)
+    yield Move(facts, now, excused=True, call=known)
     if not world.ending:
-        yield Move(replace(facts, answered=False), now.copy(), excused=True, call=known)
-    yield Move(facts, now.copy(), excused=True, call=known)
-    yield Move(facts, now.copy(), excused=True, call=replace(call, timer=0))
-    if legs:
+        yield Move(replace(facts, answered=False), now, excused=True, call=known)
+    if now.legs:
         bare = now.copy()
         bare.legs, bare.bridged = {}, ""
-        yield Move(replace(facts, legs=(), bridged=None), bare, excused=True, call=known)
-        if bridged:
-            apart = now.copy()
-            apart.bridged = ""
-            yield Move(replace(facts, bridged=None), apart, excused=True, call=known)
-    if recording:
+        yield Move(_facts(call, bare), bare, excused=True, call=known)
+    if now.bridged:
+        apart = now.copy()
+        apart.bridged = ""
+        yield Move(_facts(call, apart), apart, excused=True, call=known)
+    if now.recording:
         unheard = now.copy()
         unheard.recording = 0
         yield Move(replace(facts, recording=False), unheard, excused=True, call=known)
+
+
+def _facts(call: Call, world: World) -> ev.Adopted:
+    legs: list[tuple[str, ev.LegState]] = [(t, "up" if s == UP else "ringing") for t, s in world.legs.items()]
+    playing = (world.playing,) if world.playing else ()
+    return ev.Adopted(tuple(legs), world.bridged or None, isinstance(call.phase, Recording), playing, world.answered)
 
 
 def revived(call: Call, world: World) -> Call:

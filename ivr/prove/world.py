@@ -59,6 +59,10 @@ class World:
         if self.verdict is None or self.verdict[0] != "?":
             return (self,)
         token = self.verdict[1]
+        if self.accepted == token:
+            known = self.copy()
+            known.verdict = ("taken", token)
+            return (known,)
         stale = self.copy()
         stale.verdict = ("stale", token)
         stale.forget(token)
