@@ -19,6 +19,7 @@ from ivr.commands.secrets import secrets_app
 from ivr.doctor.command import doctor
 from ivr.errors import IvrError
 from ivr.plan.faults import Fault
+from ivr.prove.command import prove
 from ivr.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ app.add_typer(secrets_app, name="secrets")
 app.command("explain")(explain)
 app.command("drain")(drain)
 app.command("doctor")(doctor)
+app.command("prove")(prove)
 
 AgentName = Annotated[str, typer.Argument(help="Identifiant ou nom d'un agent.")]
 PlanFolder = Annotated[Path | None, typer.Argument(help="Folder of the call plan; default: IVR_PLAN.")]

@@ -21,6 +21,7 @@ ALLOWED = {
     "ledger": {"core", "log"},
     "telephony": {"core", "ari", "queueing", "ledger", "log"},
     "provision": {"core"},
+    "prove": {"core", "plan", "settings"},
     "prompts": {"core", "plan", "stack"},
     "stack": {"core", "plan", "prompts", "provision", "settings", "log"},
     "sim": {"core", "queueing"},

@@ -59,7 +59,10 @@ def moves(state: State, plan: Plan) -> Iterator[Move]:
         yield from _phones(call, world)
         cut = world.copy()
         cut.cut, cut.playing, cut.hold, cut.recording, cut.legs, cut.bridged = True, 0, False, 0, {}, ""
+        cut.owed, cut.verdict = frozenset(), None
         yield Move(ev.Dropped(), cut, excused=True)
+    elif world.ending:
+        yield Move(ev.HungUp(), _with(world, _leaves))
     yield from _ledger(world)
     yield from _another_worker(call, world)
 
@@ -74,7 +77,7 @@ def _time(call: Call, world: World) -> Iterator[Move]:
     if world.armed and not isinstance(call.phase, Talking):
         other = world.copy()
         other.armed = other.left_ms = 0
-        late = "promise" in world.owed or world.verdict is not None
+        late = "promise" in world.owed or world.verdict is not None or world.ending or RINGING in world.legs.values()
         yield Move(ev.TimerFired(world.armed), other, world.left_ms, excused=late)
     elif world.armed:
         other = world.copy()
@@ -84,8 +87,7 @@ def _time(call: Call, world: World) -> Iterator[Move]:
 
 def _caller(call: Call, world: World, plan: Plan) -> Iterator[Move]:
     phase = call.phase
-    gone = world.copy()
-    gone.gone, gone.playing, gone.hold, gone.recording = True, 0, False, 0
+    gone = _with(world, _leaves)
     yield Move(ev.HungUp(), gone)
     if isinstance(phase, Recording):
         yield Move(ev.HungUp(), gone.copy(), SPOKEN_MS)
@@ -111,6 +113,10 @@ def keys(menu: Menu | None) -> list[tuple[str, bool]]:
     options = menu.options if menu is not None else {}
     wrong = [key for key in _KEYS if key not in options][:1]
     return [*((key, True) for key in (*options, HUMAN, REPEAT, BACK)), *((key, False) for key in wrong)]
+
+
+def _leaves(world: World) -> None:
+    world.gone, world.playing, world.hold, world.recording = True, 0, False, 0
 
 
 def _quiet(world: World) -> None:
