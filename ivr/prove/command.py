@@ -41,4 +41,4 @@ def prove(
 
 
 def _progress(done: int, known: int) -> None:
-    sys.stderr.write(f"… {done} états vus sur {known}\n")
+    sys.stderr.write(f"… {done} états vus sur {known} connus\n")

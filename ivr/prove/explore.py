@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ivr.prove.rest import Key
 
 MOST_STATES: Final = 400_000
+QUIET_S: Final = 2.0
 EVERY: Final = 512
 """States between two looks at the clock."""
 
@@ -112,6 +113,7 @@ class Explorer:
         self.regimes = regimes or (Regime(ALWAYS_OPEN),)
         self.map = Map()
         self._ids: dict[Key, int] = {}
+        self._late: set[int] = set()
         self._on_progress = on_progress
 
     def run(self) -> Map:
@@ -126,7 +128,7 @@ class Explorer:
                 break
             self._from(here)
             here += 1
-            if self._on_progress is not None and here % EVERY == 0 and time.monotonic() - began > 1:
+            if self._on_progress is not None and here % EVERY == 0 and time.monotonic() - began > QUIET_S:
                 began = time.monotonic()
                 self._on_progress(here, len(found.states))
         return found
@@ -145,7 +147,10 @@ class Explorer:
 
     def _from(self, here: int) -> None:
         state = self.map.states[here]
-        for happened, lets_go in strays(state.call):
+        once = hash((state.call.phase, state.call.caller.klass, state.call.informed))
+        late = () if once in self._late else tuple(strays(state.call))
+        self._late.add(once)
+        for happened, lets_go in late:
             call, effects = core.step(state.call, happened, Env(NOW, self.plan, self.regimes[0].calendar))
             if call != state.call or bool(effects) != lets_go:
                 what = "une nouvelle périmée change l'appel" if not lets_go else "un poste réservé trop tard n'est pas libéré"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NOW: Final = 1_700_000_000_000
 """The instant at which every step of a proof begins."""
-ROUNDS: Final = 4
+ROUNDS: Final = 3
 """So many announcements of one wait are told apart: those in its midst are alike."""
 MANY: Final = 12
 """Who has been silent, or wrong, so many times in a row might be so for ever."""
