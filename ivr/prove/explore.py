@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ivr.prove.moves import Move
     from ivr.prove.rest import Key
 
-MOST_STATES: Final = 400_000
+MOST_STATES: Final = 200_000
 QUIET_S: Final = 2.0
 EVERY: Final = 512
 """States between two looks at the clock."""
@@ -163,7 +163,12 @@ class Explorer:
     def _take(self, here: int, state: State, move: Move) -> bool:
         before, now = move.call or state.call, NOW + move.ms
         watched = _Watched(now, self.plan, self.regimes[0].calendar)
-        call, effects = core.step(before, move.happened, cast("Env", watched))
+        try:
+            call, effects = core.step(before, move.happened, cast("Env", watched))
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            what = f"le standard ne sait plus que faire ({type(error).__name__} : {error})"
+            self._fails(here, what, Edge(-1, move.happened, move.ms, 0, move.excused))
+            return False
         if not self._arrive(here, state, move, 0, call, effects):
             return False
         if watched.looked:

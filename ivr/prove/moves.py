@@ -74,15 +74,12 @@ def _with(world: World, change: Callable[[World], object]) -> World:
 
 
 def _time(call: Call, world: World) -> Iterator[Move]:
-    if world.armed and not isinstance(call.phase, Talking):
-        other = world.copy()
-        other.armed = other.left_ms = 0
-        late = "promise" in world.owed or world.verdict is not None or world.ending or RINGING in world.legs.values()
-        yield Move(ev.TimerFired(world.armed), other, world.left_ms, excused=late)
-    elif world.armed:
-        other = world.copy()
-        other.armed = other.left_ms = 0
-        yield Move(ev.TimerFired(world.armed), other, world.left_ms, excused=True)
+    if not world.armed or world.verdict is not None or "promise" in world.owed:
+        return  # the queue's word and the ledger's come before any timer: both are awaited before it is armed
+    other = world.copy()
+    other.armed = other.left_ms = 0
+    late = world.ending or RINGING in world.legs.values() or isinstance(call.phase, Talking)
+    yield Move(ev.TimerFired(world.armed), other, world.left_ms, excused=late)
 
 
 def _caller(call: Call, world: World, plan: Plan) -> Iterator[Move]:
@@ -152,12 +149,12 @@ def _queue(call: Call, world: World, plan: Plan) -> Iterator[Move]:
         if topic.overflow is not None:
             yield Move(ev.Overflowed(), world.copy())
     at_once = min(topic.ring_at_once, 2) if topic.strategy == "ring-many" else 1
-    if able and len(world.reserved) < at_once and (world.verdict is None or at_once > 1):
+    if able and max(len(world.reserved), len(phase.offers)) < at_once and (world.verdict is None or at_once > 1):
         token = next(token for token in ("n:1", "n:2", "n:3") if token not in world.reserved and token not in world.legs)
         reserved = world.copy()
         reserved.reserved = (*world.reserved, token)
         yield Move(ev.OfferMade(token, AgentId(able[0])), reserved)
-    for token in world.reserved:
+    for token in dict.fromkeys((*world.reserved, *(offer.token for offer in phase.offers))):
         if not (world.verdict and world.verdict[1] == token):
             back = world.copy()
             back.forget(token)
@@ -178,9 +175,10 @@ def _verdict(world: World, verdict: tuple[str, str]) -> Move:
 def _phones(call: Call, world: World) -> Iterator[Move]:
     for token, state in world.legs.items():
         if state == RINGING:
-            up = world.copy()
-            up.legs[token] = UP
-            yield Move(ev.AgentAnswered(token), up)
+            if world.verdict is None:
+                up = world.copy()
+                up.legs[token] = UP
+                yield Move(ev.AgentAnswered(token), up)
             yield Move(ev.AgentFailed(token, "miss"), _with(world, lambda w, t=token: w.legs.pop(t)), excused=True)  # type: ignore[misc]
             continue
         left = world.copy()
