@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import Annotated
 
 import typer
@@ -23,7 +23,7 @@ def prove(
     from ivr.prove.proof import prove as proven  # noqa: PLC0415
 
     made, loaded = load_or_raise(plan or Settings().plan)
-    texts = {prompt: said.get(made.language, "") or prompt for prompt, said in loaded.texts.items()}
+    texts: dict[str, str] = {prompt: said.get(made.language, "") or prompt for prompt, said in loaded.texts.items()}
     found = proven(made, texts=texts, on_progress=None if as_json else _progress)
     if as_json:
         sys.stdout.write(json.dumps(asdict(found), ensure_ascii=False, indent=2) + "\n")

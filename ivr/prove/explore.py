@@ -96,9 +96,12 @@ class _Watched:
 
 def callers(plan: Plan) -> Iterator[Call]:
     """The callers who are told apart: with a number, without one, and a relay service."""
-    kinds: list[tuple[str | None, Privacy, CallerClass]] = [("+33639980001", "open", "normal"), (None, "hidden", "normal")]
+    kinds: list[tuple[str | None, Privacy, CallerClass]] = [
+        ("+33639980001", "open", "normal"),
+        (None, "hidden", "normal"),
+    ]
     if plan.relays:
-        kinds.append((sorted(plan.relays)[0], "open", "relay"))
+        kinds.append((min(plan.relays), "open", "relay"))
     for number, privacy, klass in kinds:
         caller = Caller(CallerRef("r"), number, privacy, klass)
         yield Call(CallId("preuve"), caller, plan.numbers[0] if plan.numbers else "", plan.version, NOW)
@@ -148,12 +151,13 @@ class Explorer:
     def _from(self, here: int) -> None:
         state = self.map.states[here]
         once = hash((state.call.phase, state.call.caller.klass, state.call.informed))
-        late = () if once in self._late else tuple(strays(state.call))
+        news = () if once in self._late else tuple(strays(state.call))
         self._late.add(once)
-        for happened, lets_go in late:
+        for happened, lets_go in news:
             call, effects = core.step(state.call, happened, Env(NOW, self.plan, self.regimes[0].calendar))
             if call != state.call or bool(effects) != lets_go:
-                what = "une nouvelle périmée change l'appel" if not lets_go else "un poste réservé trop tard n'est pas libéré"
+                late = "un poste réservé trop tard n'est pas libéré"
+                what = late if lets_go else "une nouvelle périmée change l'appel"
                 self._fails(here, what, Edge(-1, happened, 0, 0, excused=True, effects=effects))
                 return
         for move in moves(state, self.plan):
@@ -178,7 +182,7 @@ class Explorer:
                     return False
         return True
 
-    def _arrive(  # noqa: PLR0913 - all that one step is
+    def _arrive(
         self, here: int, state: State, move: Move, regime: int, call: Call, effects: tuple[fx.Effect, ...]
     ) -> bool:
         found = self.map
@@ -186,6 +190,7 @@ class Explorer:
         if call is state.call and not effects and move.world.armed and isinstance(move.happened, ev.Digit):
             return True
         world = move.world.copy()
+        ours = not isinstance(move.happened, ev.HungUp) or state.world.ending  # nobody may be waited for to give up
         edge = Edge(-1, move.happened, move.ms, regime, move.excused, effects)
         self._note(state, move, effects)
         wrong = surroundings.carry_out(world, self.plan, effects)
@@ -197,7 +202,7 @@ class Explorer:
         if world.given or isinstance(call.phase, Ended):
             how = "secours" if world.given else call.phase.outcome if isinstance(call.phase, Ended) else ""
             found.ends[how] = found.ends.get(how, 0) + 1
-            if not move.excused:
+            if ours and not move.excused:
                 found.onward[here].append((-1, move.ms))
             return True
         for each in world.verdicts():
@@ -206,9 +211,7 @@ class Explorer:
                 found.onward[here].append((to, move.ms))
         return True
 
-    def _judge(
-        self, state: State, move: Move, call: Call, world: World, effects: tuple[fx.Effect, ...]
-    ) -> str | None:
+    def _judge(self, state: State, move: Move, call: Call, world: World, effects: tuple[fx.Effect, ...]) -> str | None:
         before = state.call.phase
         if isinstance(call.phase, Ended):
             if not world.gone:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ivr.core.state import Call
     from ivr.prove.rest import State
 
-STRAY_TOKEN: Final = "x:0"
+STRAY_TOKEN: Final = "x:0"  # noqa: S105 - of an offer
 STRAY_SERIAL: Final = 1
 SPOKEN_MS: Final = 2_000
 """Long enough for a message, and for a talk that was one."""
@@ -33,8 +33,7 @@ _KEYS: Final = "123456789"
 
 @dataclass(slots=True)
 class Move:
-    """One thing that happens. `call` and `world`: what it happens to, when that is not the state itself.
-    """
+    """One thing that happens. `call` and `world`: what it happens to, when that is not the state itself."""
 
     happened: ev.Input
     world: World
@@ -150,7 +149,8 @@ def _queue(call: Call, world: World, plan: Plan) -> Iterator[Move]:
             yield Move(ev.Overflowed(), world.copy())
     at_once = min(topic.ring_at_once, 2) if topic.strategy == "ring-many" else 1
     if able and max(len(world.reserved), len(phase.offers)) < at_once and (world.verdict is None or at_once > 1):
-        token = next(token for token in ("n:1", "n:2", "n:3") if token not in world.reserved and token not in world.legs)
+        known = {*world.reserved, *world.legs}
+        token = next(token for token in ("n:1", "n:2", "n:3") if token not in known)
         reserved = world.copy()
         reserved.reserved = (*world.reserved, token)
         yield Move(ev.OfferMade(token, AgentId(able[0])), reserved)

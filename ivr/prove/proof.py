@@ -111,11 +111,12 @@ def never(found: Map, plan: Plan, explorer: Explorer) -> dict[str, tuple[str, ..
     if (said := plan.agent_sentences) is not None:
         agents |= {said.ready, said.outcome_kept, said.wrap_longer, said.refused}
     kinds = {kind.__name__ for kind in phases.Phase.__args__}
-    asked = {explorer.rest.topic(topic) for topic in plan.topics if topic in found.lines}
-    left = {
-        "menus": set(plan.menus) - found.menus,
+    alike = explorer.rest.topic
+    asked = {alike(topic) for topic in plan.topics if topic in found.lines}
+    left: dict[str, set[str]] = {
+        "menus": {*plan.menus} - found.menus,
         "choix": {f"{menu} {key}" for menu, key in options - found.pressed},
-        "motifs": {topic for topic in plan.topics if topic not in found.lines and explorer.rest.topic(topic) not in asked},
+        "motifs": {topic for topic in plan.topics if alike(topic) not in asked},
         "messages": set(plan.prompts) - found.heard - fallback - agents,
         "phases": kinds - found.phases - {"Ended"},
     }

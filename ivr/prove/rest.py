@@ -11,13 +11,13 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ivr.core.state import Informing, InMenu, Offer, Recording, Talking
-from ivr.prove.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ivr.core.plan import Plan, Topic, TopicId
     from ivr.core.state import Call, Phase
+    from ivr.prove.world import World
 
 NOW: Final = 1_700_000_000_000
 """The instant at which every step of a proof begins."""
@@ -66,16 +66,13 @@ class Rest:
         if names is None:
             names = self._getters[kind] = tuple(field.name for field in fields(kind))
             self._extra = tuple(field.name for field in fields(call) if field.name not in _CALL_AS_IT_IS)
-        in_menu = kind is InMenu or kind is Informing
         places: dict[str, str] = {}
-        rested = tuple(self._field(name, getattr(phase, name), world, now, places, kind, in_menu) for name in names)
+        rested = tuple(self._field(name, getattr(phase, name), world, now, places, kind) for name in names)
         held = self._world(world, places, phase)
         key: Key = (kind, rested, tuple(getattr(call, name) for name in self._extra), held)
         return key, lambda: self._make(call, world, names, rested, places)
 
-    def _field(  # noqa: PLR0911, PLR0913 - one arm per kind of field
-        self, name: str, value: Any, world: World, now: int, places: dict[str, str], kind: type, in_menu: bool  # noqa: FBT001
-    ) -> Any:
+    def _field(self, name: str, value: Any, world: World, now: int, places: dict[str, str], kind: type) -> Any:
         if name == "play":
             return (ANY_PLAY if value == world.playing else STRAY) if value else 0
         if name == "recording":
@@ -87,7 +84,7 @@ class Rest:
             return NOW - min(max(now - value, 0), self._longest) // round_ms * round_ms
         if name in _COUNTS:
             return min(value, MANY)
-        if name in _TOPICS and not in_menu and value is not None:
+        if name in _TOPICS and not issubclass(kind, InMenu | Informing) and value is not None:
             return self._alike.get(value, value)
         if isinstance(value, Offer):
             return self._offer(value, places)
@@ -105,7 +102,9 @@ class Rest:
         line: Any = world.line
         if line and not isinstance(phase, InMenu | Informing):
             line = self._alike.get(line, line)
-        verdict = world.verdict and (world.verdict[0], places.get(world.verdict[1], "z"))
+        verdict = world.verdict
+        if verdict is not None:  # of an offer that is over, it will be no news
+            verdict = (verdict[0], places[verdict[1]]) if verdict[1] in places else None
         return (
             world.answered, world.armed and world.left_ms, bool(world.playing), bool(world.recording), world.hold, line,
             world.owed, verdict, tuple(places.get(token, token) for token in world.reserved),
@@ -126,8 +125,9 @@ class Rest:
         held.accepted = places.get(world.accepted, world.accepted)
         held.bridged = places.get(world.bridged, world.bridged)
         held.legs = {places.get(token, token): state for token, state in world.legs.items()}
-        if world.verdict:
-            held.verdict = (world.verdict[0], places.get(world.verdict[1], "z"))
+        if world.verdict is not None:
+            what, token = world.verdict
+            held.verdict = (what, places[token]) if token in places else None
         if world.line and not isinstance(phase, InMenu | Informing):
             held.line = str(self._alike.get(world.line, world.line))  # type: ignore[call-overload]
         timer = ANY_TIMER if world.armed and call.timer == world.armed else 0
@@ -154,7 +154,7 @@ def _shape(plan: Plan, topic: Topic) -> tuple[Any, ...]:
         topic.strategy == "ring-many" and min(topic.ring_at_once, 2),
         topic.overflow is None,
         topic.hours,
-        tuple((type(step), tuple(str(getattr(step, field.name)) for field in fields(step))) for step in topic.continuity),
+        topic.continuity,
         bool(crew(plan, topic)),
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
+from ivr.core.plan import TopicId
 from ivr.core.state import Waiting
 
 if TYPE_CHECKING:
@@ -73,9 +74,7 @@ class Teller:
             case ev.Queued(staffed=True):
                 return "la file garde sa place"
             case ev.Queued() | ev.Unstaffed():
-                topic = phase.topic if isinstance(phase, Waiting) else ""
-                label = self.plan.topics[topic].label if topic in self.plan.topics else topic
-                return f"personne n'est là pour « {label} »"
+                return f"personne n'est là pour « {self._topic(phase.topic if isinstance(phase, Waiting) else '')} »"
             case ev.QueueLost():
                 return "Redis ne répond plus"
             case ev.Overflowed():
@@ -113,6 +112,10 @@ class Teller:
             case _:
                 return type(happened).__name__
 
+    def _topic(self, topic: str) -> str:
+        known = self.plan.topics.get(TopicId(topic))
+        return known.label if known is not None else topic
+
     def _asked(self, effects: Sequence[fx.Effect]) -> str:
         said = []
         for effect in effects:
@@ -120,8 +123,7 @@ class Teller:
                 case fx.Play(_, prompts):
                     said.append("il entend " + " ".join(f"« {short(self.texts.get(p, p))} »" for p in prompts))
                 case fx.JoinQueue(topic):
-                    label = self.plan.topics[topic].label if topic in self.plan.topics else topic
-                    said.append(f"il est dans la file « {label} »")
+                    said.append(f"il est dans la file « {self._topic(topic)} »")
                 case fx.DialAgent(_, agent):
                     name = self.plan.agents[agent].name if agent in self.plan.agents else agent
                     said.append(f"le poste de {name} sonne")

@@ -6,7 +6,7 @@ fits (`carry_out`, `settled`). Both speak of one caller: what other callers do c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from ivr.core import effects as fx
 from ivr.core.plan import BEEP
@@ -25,7 +25,7 @@ UP: Final = "up"
 class World:
     """One instant of the surroundings; copied before it changes.
 
-    `armed` and `left_ms`: the serial and the length of the timer that runs, 0: none. `playing` and `recording`: serials.
+    `armed` and `left_ms`: serial and length of the timer that runs, 0: none. `playing` and `recording`: serials.
     `line`: the topic whose line holds the caller. `reserved`: offers that hold an agent; `accepted`: the one that the
     queue knows as a talk; `legs`: agents' phones, by token. `owed`: answers under way, "queue" and "promise".
     `verdict`: what the queue says of an answered offer, still to be heard: "?", "taken" or "stale", and the token.
@@ -88,7 +88,7 @@ def carry_out(world: World, plan: Plan, effects: Sequence[fx.Effect]) -> str | N
     return None
 
 
-def _one(world: World, plan: Plan, effect: fx.Effect) -> str | None:  # noqa: C901, PLR0911, PLR0912, PLR0915 - a table
+def _one(world: World, plan: Plan, effect: fx.Effect) -> str | None:  # noqa: C901, PLR0912, PLR0915 - a table
     match effect:
         case fx.Answer():
             world.answered = True
@@ -155,7 +155,7 @@ def _one(world: World, plan: Plan, effect: fx.Effect) -> str | None:  # noqa: C9
         case fx.Finish():
             pass
         case _:
-            return None
+            assert_never(effect)
     return None
 
 
@@ -178,9 +178,8 @@ def _play(world: World, plan: Plan, serial: int, prompts: Sequence[str]) -> str 
 def ended(before: Phase, call: Call, world: World, effects: Sequence[fx.Effect], *, spoken_ms: int) -> str | None:
     """Return what is wrong with the end of a call whose caller is gone; `spoken_ms`: how long a message lasted."""
     finishes = [effect for effect in effects if isinstance(effect, fx.Finish)]
-    if len(finishes) != 1:
+    if len(finishes) != 1 or not isinstance(call.phase, Ended):
         return "l'appel est fini, et son dossier reste ouvert"
-    assert isinstance(call.phase, Ended)
     outcome = finishes[0].outcome
     if outcome != call.phase.outcome:
         return "la fin notée n'est pas celle de l'appel"

@@ -11,11 +11,11 @@ import sys
 import textwrap
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ivr.core import adoption, call, crash, menu, people, promises
-from ivr.core.plan import MenuId, PromptId, ToMenu, TopicId, ToTopic
-from tests.plans import ACCUEIL, MORE, ROOT, small_plan
+from ivr.core.plan import Information, MenuId, Overflow, PromptId, ToMenu, TopicId, ToTopic
+from tests.plans import ROOT, small_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,9 +33,9 @@ class CoreMutant:
     old: str
     new: str
     says: str
+    plan: Literal["short", "whole", "many"] = "short"
+    """Where it shows: with one line, with a chain of them, where several phones ring at once."""
 
-
-MANY_TIMES = "ring-many"
 
 CORE = (
     CoreMutant("nobody is told how long a message may be asked for", promises.leave_for_message,
@@ -47,7 +47,8 @@ CORE = (
     CoreMutant("what played goes on under the apology", promises.leave_for_message,
                "    turn.hush()\n", "", "derrière une autre"),
     CoreMutant("the chain begins again at the same topic", people.nobody,
-               "turn.join(turn.plan.general, phase.since)", "turn.join(phase.topic, phase.since)", "pas dans la file"),
+               "turn.join(turn.plan.general, phase.since)", "turn.join(phase.topic, phase.since)", "pas dans la file",
+               plan="whole"),
     CoreMutant("nobody is there, and the general desk is asked for ever", people.nobody,
                "apologise(turn, phase)", "turn.join(phase.topic, phase.since)", "sans fin"),
     CoreMutant("the longest wait is none", people.waited,
@@ -65,14 +66,13 @@ CORE = (
     CoreMutant("an old serial is obeyed", call.take,
                "if serial == turn.call.timer:", "if serial:", "périmée"),
     CoreMutant("a lost sentence is waited for without end", call.timer_fired,
-               "        case InMenu() | Apologising():\n            turn.hush()\n            prompt_done(turn)\n", "",
-               "minuterie"),
+               "            turn.hush()\n            prompt_done(turn)\n", "            pass\n", "minuterie"),
     CoreMutant("the end of the last sentence hangs nobody up", promises.part,
-               "    turn.do(fx.Hangup())\n", "", "sans fin"),
+               "    turn.do(fx.Hangup())\n", "", "n'en attend pas la fin"),
     CoreMutant("music plays on under a talk", people.accepted,
                "        turn.do(fx.StopHold())\n", "        pass\n", "musique"),
     CoreMutant("the other phones ring on in a talk", people.accepted,
-               "    turn.drop_legs(phase.offers, but=token)\n", "", "poste d'un agent"),
+               "    turn.drop_legs(phase.offers, but=token)\n", "", "poste d'un agent", plan="many"),
     CoreMutant("silence is not counted", menu.no_input,
                "phase.no_input + 1", "phase.no_input", "sans fin"),
     CoreMutant("wrong keys are not counted", menu.digit,
@@ -87,7 +87,7 @@ CORE = (
     CoreMutant("a refusal is not told to the queue", people.agent_failed,
                "        turn.do(fx.Decline(token, reason))\n", "", "réservé"),
     CoreMutant("an agent who is gone at once leaves the caller alone", people.agent_left,
-               "            requeue(turn, phase)\n        else:", "            pass\n        else:", ""),
+               "            requeue(turn, phase, phase.offer)\n        else:", "            pass\n        else:", ""),
 )  # fmt: skip
 
 
@@ -99,7 +99,8 @@ def mutated(mutant: CoreMutant) -> Iterator[None]:
     assert source.count(mutant.old) >= 1, f"{mutant.name}: the core has changed, and the mutant with it"
     module = sys.modules[original.__module__]
     scope: dict[str, Any] = {}
-    exec(compile("from __future__ import annotations\n" + source.replace(mutant.old, mutant.new), "mutant", "exec"), vars(module), scope)
+    text = "from __future__ import annotations\n" + source.replace(mutant.old, mutant.new)
+    exec(compile(text, "mutant", "exec"), vars(module), scope)
     made: FunctionType = scope[original.__name__]
     places = [
         (each, name)
@@ -121,7 +122,11 @@ def with_menu(plan: Plan, **changes: Any) -> Plan:
     return replace(plan, menus={**plan.menus, ROOT: replace(plan.menus[ROOT], **changes)})
 
 
-PLAN = small_plan()
+WAITS = Overflow(wait_ms=300_000)
+WHOLE = small_plan(topics={id_: replace(topic, overflow=WAITS) for id_, topic in small_plan().topics.items()})
+PLAN = replace(WHOLE, relays=frozenset())
+SHORT = with_menu(PLAN, options={"1": ToTopic(PLAN.general), "2": Information(PromptId("horaires"))})
+"""Of one line only."""
 PLANS: dict[str, Plan] = {
     "silence leads nowhere": with_menu(PLAN, max_no_input=10**6),
     "errors lead nowhere": with_menu(PLAN, max_invalid=10**6),
@@ -136,5 +141,3 @@ PLANS: dict[str, Plan] = {
     "the root is no menu": replace(PLAN, root=MenuId("nulle-part")),
 }
 RINGS_MANY = replace(PLAN, topics={id_: replace(topic, strategy="ring-many") for id_, topic in PLAN.topics.items()})
-assert ACCUEIL in PLAN.topics
-assert MORE in PLAN.menus

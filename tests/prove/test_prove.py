@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from ivr.prove import prove
-from tests.plans import small_plan
-from tests.prove.mutants import CORE, PLANS, RINGS_MANY, CoreMutant, mutated
+from tests.prove.mutants import CORE, PLAN, PLANS, RINGS_MANY, SHORT, WHOLE, CoreMutant, mutated
 
 pytestmark = pytest.mark.unit
 
 
 def test_a_sound_plan_is_proven_and_everything_in_it_is_reached() -> None:
-    found = prove(small_plan())
+    found = prove(WHOLE)
     assert found.ok, found.story
     assert found.states > 500
     assert found.transitions > found.states
@@ -26,7 +25,7 @@ def test_a_sound_plan_is_proven_and_everything_in_it_is_reached() -> None:
 @pytest.mark.parametrize("mutant", CORE, ids=lambda mutant: mutant.name)
 def test_a_fault_of_the_core_is_found(mutant: CoreMutant) -> None:
     with mutated(mutant):
-        found = prove(RINGS_MANY)
+        found = prove({"short": SHORT, "whole": PLAN, "many": RINGS_MANY}[mutant.plan])
     assert not found.ok
     assert mutant.says in found.why, found.why
     assert found.story.startswith("À 10 h")
