@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +15,10 @@ from rich.table import Table
 from ivr.commands.drain import drain
 from ivr.commands.explain import explain
 from ivr.commands.files import files_app
+from ivr.commands.plan import plan_app
 from ivr.commands.privacy import privacy_app
 from ivr.commands.secrets import secrets_app
+from ivr.commands.states import crisis_app, force_app
 from ivr.doctor.command import doctor
 from ivr.errors import IvrError
 from ivr.plan.faults import Fault
@@ -41,6 +44,9 @@ app.add_typer(prompts_app, name="prompts")
 app.add_typer(asterisk_app, name="asterisk")
 app.add_typer(agents_app, name="agents")
 app.add_typer(files_app, name="files")
+app.add_typer(plan_app, name="plan")
+app.add_typer(crisis_app, name="crisis")
+app.add_typer(force_app, name="force")
 app.add_typer(privacy_app, name="privacy")
 app.add_typer(secrets_app, name="secrets")
 app.command("explain")(explain)
@@ -75,7 +81,7 @@ def check(
     """Say everything that is wrong with a call plan, with file, line and column. Exit 0 or 1."""
     from ivr.plan import format_faults, load  # noqa: PLC0415 - each command imports what it needs: `ivr --help` is quick
 
-    loaded = load(plan or Settings().plan)
+    loaded = load(plan or Settings().plan, now=datetime.now(UTC))
     if loaded.faults:
         _out.print(format_faults(loaded.faults, language), highlight=False, markup=False, soft_wrap=True)
     errors = [fault for fault in loaded.faults if fault.severity == "error"]

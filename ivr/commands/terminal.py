@@ -28,3 +28,13 @@ def plan_of(settings: Settings) -> Plan:
     from ivr.plan import load_or_raise  # noqa: PLC0415 - each command imports what it needs
 
     return load_or_raise(settings.plan)[0]
+
+
+def served_plan(settings: Settings) -> Plan:
+    """The plan as this machine serves it, else that of the settings: what is published, whatever a draft says."""
+    from ivr.publish.shelf import Shelf  # noqa: PLC0415 - each command imports what it needs
+
+    shelf = Shelf(settings.state_dir / "plans")
+    last = shelf.last()
+    served = shelf.lay(last).plan if last is not None else None
+    return served or plan_of(settings)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
+from ivr.core.continuity import told
 from ivr.core.menu import started, to_menu
 from ivr.core.people import ANSWER_GUARD_MS, TALK_CHECK_MS, requeue
 from ivr.core.promises import RECORD_MARGIN_MS, apologise, part, promise
@@ -21,6 +22,8 @@ from ivr.core.state import (
     Promising,
     Recording,
     Talking,
+    Telling,
+    Typing,
     Waiting,
 )
 
@@ -42,7 +45,7 @@ def may_play(call: Call) -> tuple[int, ...]:
     sentence after the queue's answer can be ahead of the snapshot. One that does not play is no harm.
     """
     match call.phase:
-        case InMenu() | Informing():
+        case InMenu() | Informing() | Typing():
             ahead = PLAYS_IN_MENU
         case Waiting(queued=False):
             ahead = PLAYS_IN_WAIT
@@ -68,8 +71,10 @@ def adopted(turn: Turn, facts: ev.Adopted) -> None:
     match phase:
         case Arriving():
             started(turn)
-        case InMenu() | Informing():
+        case InMenu() | Informing() | Typing():
             to_menu(turn, phase.menu)
+        case Telling():
+            told(turn, replace(phase, play=0))
         case Waiting():
             adopted_waiting(turn, replace(phase, play=0, queued=True), facts)
         case Talking():
@@ -110,7 +115,7 @@ def adopted_waiting(turn: Turn, phase: Waiting, facts: ev.Adopted) -> None:
     if up:
         turn.do(*(fx.Accept(offer.token) for offer in up))
         turn.timer(ANSWER_GUARD_MS)
-    elif not ringing and not undialled:
+    elif not ringing and not undialled and not facts.placed:
         turn.join(phase.topic, phase.since)
 
 

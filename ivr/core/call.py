@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
+from ivr.core import continuity, people
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
-from ivr.core import people
 from ivr.core.adoption import adopted
 from ivr.core.crash import dropped
-from ivr.core.menu import digit, no_input, started, to_menu
+from ivr.core.menu import digit, no_input, started, to_menu, typed
 from ivr.core.promises import LEAST_MESSAGE_MS, part, promise, promised, record, recording_done
 from ivr.core.state import (
     Apologising,
@@ -28,6 +28,8 @@ from ivr.core.state import (
     Promising,
     Recording,
     Talking,
+    Telling,
+    Typing,
     Waiting,
 )
 from ivr.core.turn import FAILED_PROMPT_MS, Env, Turn
@@ -109,6 +111,11 @@ def prompt_done(turn: Turn) -> None:
         case Informing():
             turn.call = replace(turn.call, informed=True)
             to_menu(turn, phase.menu)
+        case Typing():
+            turn.enter(replace(phase, play=0))
+            turn.timer(turn.plan.menus[phase.menu].input_timeout_ms)
+        case Telling():
+            continuity.told(turn, replace(phase, play=0))
         case Waiting():
             turn.enter(replace(phase, play=0))
             turn.do(fx.Hold())
@@ -124,7 +131,7 @@ def prompt_done(turn: Turn) -> None:
 
 def prompt_failed(turn: Turn) -> None:
     """The caller is hanging up, and then HungUp comes; or it cannot be played, and the call goes on without it."""
-    if isinstance(turn.call.phase, InMenu | Informing | Apologising):
+    if isinstance(turn.call.phase, InMenu | Informing | Typing | Telling | Apologising):
         turn.timer(FAILED_PROMPT_MS)
     else:
         prompt_done(turn)
@@ -139,7 +146,9 @@ def timer_fired(turn: Turn) -> None:
         case Informing():
             turn.hush()
             to_menu(turn, phase.menu)
-        case InMenu() | Apologising():
+        case Typing(play=0):
+            typed(turn, phase)
+        case InMenu() | Typing() | Telling() | Apologising():
             turn.hush()
             prompt_done(turn)
         case Parting():

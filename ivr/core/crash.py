@@ -16,6 +16,8 @@ from ivr.core.state import (
     Promising,
     Recording,
     Talking,
+    Telling,
+    Typing,
     Waiting,
 )
 
@@ -38,7 +40,7 @@ def dropped(turn: Turn) -> None:
             turn.do(fx.LeaveQueue("crash"))
         case Talking(topic=topic, offer=offer):
             turn.do(fx.DropLeg(offer.token), fx.Release(offer.token, void=True))
-        case Apologising(topic=topic) | Recording(topic=topic):
+        case Apologising(topic=topic) | Recording(topic=topic) | Telling(asked=topic) | Typing(topic=topic):
             pass
         case Promising():
             promise(turn, replace(phase, gone=True))

@@ -21,10 +21,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Play prompts one after the other to the caller; ends the hold music."""
+    """Play prompts one after the other to the caller; ends the hold music. `language` empty: the site's own."""
 
     serial: int
     prompts: tuple[PromptId, ...]
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

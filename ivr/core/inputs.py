@@ -30,6 +30,7 @@ class Adopted:
     `legs` is the state of each offer's leg, by token; `bridged` the token of the leg that is joined to the caller.
     `playing` are the serials that may still be heard: what the worker before us began and nobody saw end.
     `answered` is whether the caller's channel is up: an answer can be lost with the connection that it went by.
+    `placed`: the queue has just shown that it holds the caller's place, with no offer.
     """
 
     legs: tuple[tuple[str, LegState], ...] = ()
@@ -37,6 +38,7 @@ class Adopted:
     recording: bool = False
     playing: tuple[int, ...] = ()
     answered: bool = True
+    placed: bool = False
 
     def leg(self, token: str) -> LegState:
         """Return the state of an offer's leg."""

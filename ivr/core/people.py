@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
+from ivr.core.continuity import STILL_RINGING_MS, closing, go_on, is_open, wait_timer
 from ivr.core.promises import apologise, part
 from ivr.core.state import Offer, Talking, Waiting
 
@@ -22,11 +23,15 @@ FALSE_START_MS: Final = 1_500
 
 
 def to_people(turn: Turn, topic: TopicId, *sentence: PromptId) -> None:
-    """Queue the call at once; the sentence, if any, plays meanwhile."""
+    """Queue the call at once, and the sentence, if any, plays meanwhile; a topic that is closed has its chain."""
+    wait = Waiting(topic, topic, turn.env.now)
+    if not is_open(turn, topic):
+        go_on(turn, wait, "closed", in_line=False)
+        return
     play = turn.play(*sentence) if sentence else 0
-    turn.enter(Waiting(topic, topic, turn.env.now, play=play))
+    turn.enter(replace(wait, play=play))
     turn.join(topic, turn.env.now)
-    turn.timer(turn.plan.first_patience_ms)
+    wait_timer(turn, topic, turn.plan.first_patience_ms)
 
 
 def queued(turn: Turn, reply: ev.Queued) -> None:
@@ -35,7 +40,7 @@ def queued(turn: Turn, reply: ev.Queued) -> None:
     if not isinstance(phase, Waiting):
         return
     if not reply.staffed and not phase.offers:
-        nobody(turn, phase)
+        go_on(turn, phase, "unstaffed", in_line=True)
         return
     if phase.queued:
         return
@@ -48,16 +53,7 @@ def unstaffed(turn: Turn) -> None:
     """Nobody is left of those who could answer."""
     phase = turn.call.phase
     if isinstance(phase, Waiting) and not phase.offers:
-        nobody(turn, phase)
-
-
-def nobody(turn: Turn, phase: Waiting) -> None:
-    """Nobody of the topic is there: the general desk, then a message with an owner."""
-    if phase.topic != turn.plan.general:
-        turn.enter(replace(phase, topic=turn.plan.general, queued=False))
-        turn.join(turn.plan.general, phase.since)
-    else:
-        apologise(turn, phase)
+        go_on(turn, phase, "unstaffed", in_line=True)
 
 
 def overflowed(turn: Turn) -> None:
@@ -73,6 +69,12 @@ def waited(turn: Turn, phase: Waiting) -> None:
     if answered := next((offer for offer in phase.offers if offer.answered), None):
         requeue(turn, phase, answered)
         return
+    if not is_open(turn, phase.topic):
+        if phase.offers:  # who is about to be answered is
+            turn.timer(STILL_RINGING_MS)
+        else:
+            closing(turn, phase)
+        return
     if turn.env.now - phase.since >= turn.plan.max_wait_ms and not phase.offers:
         apologise(turn, phase)
         return
@@ -80,7 +82,7 @@ def waited(turn: Turn, phase: Waiting) -> None:
         phase = replace(phase, play=turn.play(turn.plan.announcements.patience))
     turn.enter(phase)
     turn.join(phase.topic, phase.since)
-    turn.timer(turn.plan.patience_every_ms)
+    wait_timer(turn, phase.topic, turn.plan.patience_every_ms)
 
 
 def queue_lost(turn: Turn) -> None:

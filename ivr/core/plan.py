@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, Literal, NewType
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ivr.core.schedule import Hours
+
 SiteId = NewType("SiteId", str)
 MenuId = NewType("MenuId", str)
 TopicId = NewType("TopicId", str)
@@ -32,10 +34,20 @@ RESERVED_KEYS: Final = frozenset({HUMAN, REPEAT, BACK})
 
 
 @dataclass(frozen=True, slots=True)
+class Pilot:
+    """Only a share (0 to 1) of the callers, within some hours, go to an option's topic; the others to another one."""
+
+    otherwise: TopicId
+    share: float = 1.0
+    hours: HoursId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ToTopic:
     """The key leads to the people who answer a topic."""
 
     topic: TopicId
+    pilot: Pilot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +190,28 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """From `start` to before `end` (Unix ms) somebody is away. `reason` stands in the plan, hence may be read."""
+
+    start: int
+    end: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
-    """A person with a phone. `endpoint` is the PJSIP endpoint's name, never number-like."""
+    """A person with a phone. `endpoint` is the PJSIP endpoint's name, never number-like.
+
+    `feed` is the address of a calendar whose busy times are absences too; it is read beside the plan.
+    """
 
     id: AgentId
     name: str
     groups: tuple[GroupId, ...]
     substitutes: tuple[AgentId, ...] = ()
     """Who answers in this agent's groups while they are on leave."""
+    absences: tuple[Absence, ...] = ()
+    feed: str | None = None
 
     @property
     def endpoint(self) -> str:
@@ -254,7 +280,7 @@ class Announcements:
     """The site's own sentences that are not menus (prompt ids).
 
     `closed` is said to who calls outside the hours, `closing` to who waits when they end; a site without hours
-    needs neither.
+    needs neither. `callback_kept` is the last word to who will be called back without having left a message.
     """
 
     greeting: PromptId
@@ -275,6 +301,16 @@ class Announcements:
     overflow: PromptId
     closed: PromptId | None = None
     closing: PromptId | None = None
+    callback_kept: PromptId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Successors:
+    """Who takes the place of what is in the plan no more: whose callers, and whose files, they get."""
+
+    topics: Mapping[TopicId, TopicId] = field(default_factory=dict)
+    groups: Mapping[GroupId, GroupId] = field(default_factory=dict)
+    agents: Mapping[AgentId, AgentId] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +322,8 @@ class Plan:
     public numbers (E.164) that reach the site; `relays` the numbers (E.164) of relay services
     for deaf callers. A node that holds `max_calls` answers one more caller with a sentence and a
     promise. `outcomes` (compulsory after a talk where there are any) and `pauses` are by key. `languages` are those
-    that callers can choose besides `language`. `hours` are the site's own; None: always open.
+    that callers can choose besides `language`. `hours` are the site's own, one of
+    `schedules`; None: always open. `relay_hours` are those of the relay services for deaf callers.
     """
 
     site: SiteId
@@ -316,5 +353,8 @@ class Plan:
     agent_sentences: AgentSentences | None = None
     languages: tuple[str, ...] = ()
     hours: HoursId | None = None
+    relay_hours: HoursId | None = None
+    schedules: Mapping[HoursId, Hours] = field(default_factory=dict)
     outsides: Mapping[OutsideId, Outside] = field(default_factory=dict)
     crises: Mapping[CrisisId, CrisisProfile] = field(default_factory=dict)
+    successors: Successors = field(default_factory=Successors)

@@ -27,12 +27,13 @@ def apologise(turn: Turn, phase: Waiting) -> None:
     leave_for_message(turn, phase, said.unstaffed, said.leave_message)
 
 
-def leave_for_message(turn: Turn, phase: Waiting, *sentences: PromptId) -> None:
+def leave_for_message(turn: Turn, phase: Waiting, *sentences: PromptId, in_line: bool = True) -> None:
     """Out of the line, and to the message after these sentences."""
     turn.hush()
     turn.drop_legs(phase.offers)
     turn.enter(Apologising(phase.asked, turn.play(*sentences, BEEP)))
-    turn.do(fx.LeaveQueue())
+    if in_line:
+        turn.do(fx.LeaveQueue())
     turn.timer(PROMPT_GUARD_MS)
 
 
@@ -76,7 +77,11 @@ def promised(turn: Turn) -> None:
         part(turn, "promised")
     elif isinstance(phase, Promising):
         said = turn.plan.announcements
-        sentences = (said.full_callback,) if phase.full else (said.message_kept, said.goodbye)
+        sentences: tuple[PromptId, ...] = (said.message_kept, said.goodbye)
+        if phase.full:
+            sentences = (said.full_callback,)
+        elif phase.said is not None:
+            sentences = (*phase.said, said.callback_kept or said.goodbye)
         turn.enter(Parting("promised", turn.play(*sentences)))
         turn.timer(PROMPT_GUARD_MS)
 

@@ -22,6 +22,46 @@ Layer = Literal["crisis", "forced", "one-off", "school", "holiday", "weekly", "e
 
 
 @dataclass(frozen=True, slots=True)
+class OneOff:
+    """Days, the first and the last as ISO dates, that have hours of their own; "off": closed. `reason` is said so."""
+
+    first: str
+    last: str
+    hours: str
+    reason: str = ""
+    prompt: PromptId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When people answer, layer by layer; each text in the opening-hours syntax of OpenStreetMap, "off": closed.
+
+    `school_holidays` None: as in any other week; `zone` of the school holidays is A, B or C. On a public holiday
+    it is `public_holidays`, in the school holidays too.
+    """
+
+    id: HoursId
+    weekly: str
+    public_holidays: str = "off"
+    school_holidays: str | None = None
+    zone: str = "A"
+    one_offs: tuple[OneOff, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """What an admin set for now: open or closed until `until`, against all but a crisis. `hours` None: every one."""
+
+    hours: HoursId | None
+    open: bool
+    since: int
+    until: int
+    reason: str
+    by: str = ""
+    prompt: PromptId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """From `start` to before `end` the same holds. `reason` is in the admin's words.
 
@@ -37,6 +77,7 @@ class Span:
 
 
 NEVER: Final = 2**62
+NEAR: Final = 8
 UNKNOWN: Final = Span(-NEVER, NEVER, open=True, layer="error")
 ALWAYS: Final = Span(-NEVER, NEVER, open=True, layer="weekly")
 
@@ -59,6 +100,11 @@ class Timeline:
         if self.at(now).open:
             return now
         return next((span.start for span in self.spans if span.start > now and span.open), None)
+
+    def near(self, now: int) -> Timeline:
+        """Return the spans from the one at `now` on, some: enough for the next opening and the next closing."""
+        first = max(0, bisect_right(self.spans, now, key=lambda span: span.start) - 1)
+        return Timeline(self.spans[first : first + NEAR])
 
     def closes(self, now: int) -> int | None:
         """Return the first instant from `now` on at which it is closed; None if the spans know of none."""
@@ -88,6 +134,15 @@ class Calendar:
         """Return the timeline of a topic; the site's own for None and for a topic that follows it."""
         name = self.topics.get(topic) if topic is not None else None
         return self.site if name is None else self.hours.get(name, self.site)
+
+    def near(self, now: int) -> Calendar:
+        """Return what a step at `now`, and for some hours after it, needs to see."""
+        return Calendar(
+            self.site.near(now),
+            self.topics,
+            {name: timeline.near(now) for name, timeline in self.hours.items()},
+            self.crisis,
+        )
 
     def crisis_at(self, now: int) -> Crisis | None:
         """Return the crisis that is on at an instant."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -16,9 +16,9 @@ from ivr.core.caller import Caller, CallId
 
 if TYPE_CHECKING:
     from ivr.core.effects import Outcome
-    from ivr.core.plan import AgentId, MenuId, TopicId
+    from ivr.core.plan import AgentId, MenuId, PromptId, TopicId
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 ADOPTION_STRIDE: Final = 1_000
 """Serials skipped at an adoption: a snapshot is at most that many serials old."""
 
@@ -47,6 +47,17 @@ class Informing:
 
 
 @dataclass(frozen=True, slots=True)
+class Typing:
+    """The caller types a number for a topic: `digits` so far; `play` is the serial of what asks for it."""
+
+    menu: MenuId
+    topic: TopicId
+    length: int
+    play: int = 0
+    digits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """One agent rings for the caller; `answered` once the leg is up."""
 
@@ -62,7 +73,7 @@ class Waiting:
     `topic` is the queue that holds them, `asked` what they came for, which owns the promise if
     nobody can answer. `since` is the one clock of the wait, whatever the queue. `queued` once the
     queue said so; `play` is the sentence that is heard, 0: hold music. `offers`: the phones that
-    ring. `invited`: the key 2 leaves a message.
+    ring. `invited`: the key 2 leaves a message. `step`: the next one of what `asked` has for continuity.
     """
 
     topic: TopicId
@@ -72,6 +83,18 @@ class Waiting:
     play: int = 0
     offers: tuple[Offer, ...] = ()
     invited: bool = False
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Nobody answers `asked`: the caller is told whom to call instead, and `step` of its chain comes next."""
+
+    asked: TopicId
+    since: int
+    step: int
+    play: int
+    why: Literal["unstaffed", "closed", "closing"] = "unstaffed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +127,7 @@ class Recording:
 class Promising:
     """The promise is on its way to the ledger; `full`: of a caller whom no line was free for.
 
+    `said`: of one who is called back, and what they are told before that; None: they have left a message.
     `gone`: of a caller whom the crash of Asterisk cut off, and who hears nothing any more.
     """
 
@@ -112,6 +136,7 @@ class Promising:
     recording: int
     full: bool = False
     gone: bool = False
+    said: tuple[PromptId, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +154,20 @@ class Ended:
     outcome: Outcome
 
 
-Phase = Arriving | InMenu | Informing | Waiting | Talking | Apologising | Recording | Promising | Parting | Ended
+Phase = (
+    Arriving
+    | InMenu
+    | Informing
+    | Typing
+    | Waiting
+    | Telling
+    | Talking
+    | Apologising
+    | Recording
+    | Promising
+    | Parting
+    | Ended
+)
 
 _PHASES: Final[dict[str, type[Any]]] = {
     kind.__name__: kind
@@ -137,7 +175,9 @@ _PHASES: Final[dict[str, type[Any]]] = {
         Arriving,
         InMenu,
         Informing,
+        Typing,
         Waiting,
+        Telling,
         Talking,
         Apologising,
         Recording,
@@ -154,6 +194,7 @@ class Call:
 
     `serial` is the last serial given out; `timer` the serial of the armed timer;
     `keys` every key pressed, in order; `informed` whether an answer was heard to its end.
+    `language` is the one that the caller chose, empty: the site's; `typed` the number that they typed.
     """
 
     id: CallId
@@ -166,6 +207,8 @@ class Call:
     timer: int = 0
     keys: str = ""
     informed: bool = False
+    language: str = ""
+    typed: str = ""
 
 
 def durable(call: Call) -> Call | None:
@@ -177,13 +220,13 @@ def durable(call: Call) -> Call | None:
     match phase:
         case InMenu():
             phase = replace(phase, play=0, no_input=0, invalid=0)
-        case Informing():
+        case Informing() | Typing():
             phase = InMenu(phase.menu)
         case Waiting():
             phase = replace(phase, play=0, queued=False, offers=())
         case Talking():
             return None
-        case Apologising() | Parting():
+        case Apologising() | Parting() | Telling():
             phase = replace(phase, play=0)
         case _:
             pass
@@ -205,13 +248,15 @@ def decode(snapshot: str) -> Call:
         schema = fields.pop("schema")
         phase = fields.pop("phase")
         kind = _PHASES[phase.pop("kind")]
-        if schema not in (SCHEMA, SCHEMA - 1):  # the one before had no `gone`, which is then as it begins
+        if schema not in (SCHEMA, SCHEMA - 1):  # the one before had less, which is then as it begins
             msg = "snapshot of an unknown schema"
             raise ValueError(msg)
         if phase.get("offer"):
             phase["offer"] = Offer(**phase["offer"])
         if "offers" in phase:
             phase["offers"] = tuple(Offer(**offer) for offer in phase["offers"])
+        if phase.get("said") is not None:
+            phase["said"] = tuple(phase["said"])
         caller = Caller(**fields.pop("caller"))
         return Call(caller=caller, phase=kind(**phase), **fields)
     except (KeyError, TypeError, AttributeError) as error:

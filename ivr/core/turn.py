@@ -53,7 +53,7 @@ class Turn:
     def play(self, *prompts: PromptId) -> int:
         """Play prompts; return the serial."""
         serial = self.serial()
-        self.do(fx.Play(serial, prompts))
+        self.do(fx.Play(serial, prompts, self.call.language))
         return serial
 
     def timer(self, ms: int) -> None:
@@ -73,8 +73,9 @@ class Turn:
         return self.call.caller.klass == "relay"
 
     def join(self, topic: TopicId, since: int) -> None:
-        """Take or keep a place in line; a relay call has the right of way."""
-        self.do(fx.JoinQueue(topic, since, "relay" if self.relay else None))
+        """Take or keep a place in line; a relay call has the right of way, and in a crisis everybody."""
+        crisis = self.env.calendar.crisis_at(self.env.now)
+        self.do(fx.JoinQueue(topic, since, "relay" if self.relay else "crisis" if crisis is not None else None))
 
     def drop_legs(self, offers: tuple[Offer, ...], *, but: str = "") -> None:
         """Let every phone that rings for the call be silent, except one."""

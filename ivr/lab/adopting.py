@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ivr.lab.crowd import KEY, LoadFailed
 from ivr.lab.sipp import Callers, start_callers
-from ivr.lab.storm import Phones
+from ivr.lab.storm import Phones, ended
 from ivr.stack.root import ensure_root
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ async def adoption(house: Crowd, callers: int) -> dict[str, Any]:
     Let its agents talk for 2 s or more: a shorter talk is none, and its caller is offered again.
 
     `adopted` are in Redis afterwards, each where it waited and as old as it was; `adopt_s` is from the new worker's
-    connection to the last call adopted, by its own measure; `back_s` from the kill to that; `lost` were not answered.
+    connection to the last call adopted, by its own measure; `back_s` from the kill to that; `lost` were not answered,
+    nor `promised` to be called back by a machine that had nothing left for them.
     """
     async with await house.crowd() as agents:
         for agent in house.staff:
@@ -45,6 +46,7 @@ async def adoption(house: Crowd, callers: int) -> dict[str, Any]:
         fill = asyncio.create_task(_call(house, callers), name="fill")
         await _all_wait(house, callers, fill)
         before = await _waiting(house)
+        promised = ended(await house.metrics(), "promised")
         killed = time.monotonic()
         await house.worker.kill()
         await house.worker.start()
@@ -61,6 +63,7 @@ async def adoption(house: Crowd, callers: int) -> dict[str, Any]:
             await house.queue.resume(agent)
         report = await fill
         await house.quiet()
+        counted = await house.metrics()
         await agents.stop()
         talks = Phones.read(agents.log())
     return {
@@ -68,7 +71,8 @@ async def adoption(house: Crowd, callers: int) -> dict[str, Any]:
         "adopted": sum(after.get(call) == arrival for call, arrival in before.items()),
         "adopt_s": round(figures["ivr_adoption_seconds"], 2),
         "back_s": round(back_s, 2),
-        "lost": callers - talks.talks,
+        "promised": promised,
+        "lost": callers - promised - min(talks.talks, ended(counted, "answered")),
         "doubled": talks.doubled,
         "callers_failed": report.failed,
     }
@@ -85,7 +89,7 @@ async def _all_wait(house: Crowd, callers: int, fill: asyncio.Task[Report]) -> N
     async def all_wait() -> bool:
         if fill.done():
             raise LoadFailed(f"callers did not wait: {fill.result()}")
-        return len(await _waiting(house)) >= callers
+        return len(await _waiting(house)) + ended(await house.metrics(), "promised") >= callers
 
     await house.until("everybody waits", all_wait, seconds=30 + 2 * callers / FILL_RATE)
 

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Final, Self
 import redis.asyncio
 
 from ivr.core.plan import AgentId
+from ivr.core.schedule import Forced
 from ivr.lab.phones import Phone, PhoneBank, PhoneCall
+from ivr.ledger.store import Ledger
+from ivr.publish.store import Publications
 from ivr.queueing.model import Dump, Epoch, NodeId
 from ivr.queueing.queue import Queue
 from ivr.queueing.routing import routing_of
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 TRUNK: Final = "127.0.0.2"
 DESKS: Final = "127.0.0.3"
+DAY_MS: Final = 86_400_000
 CALLER: Final = "+33639980001"
 _OF_HANGUPS: Final = re.compile(r"Playback failed for sound:|Session already DISCONNECTED|Failed to answer channel")
 
@@ -60,6 +64,7 @@ class House:
             opening.push_async_callback(self._redis.aclose)
             self.queue = Queue(self._redis, self.plan.site, routing_of(self.plan).lines, node=NodeId("observer"))
             self.env = {**self.stack.env(), **self._env}
+            await self._open()
             self.worker = WorkerProcess(self.env, self.stack.logs / "worker.log")
             opening.push_async_callback(self.worker.stop)
             await self.worker.start()
@@ -71,6 +76,12 @@ class House:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._exit.aclose()
+
+    async def _open(self) -> None:
+        """Have the site open at whatever hour this runs; what `ivr force open` does."""
+        now = self.queue.clock()
+        held = Publications(self._redis, Ledger("sqlite://"), self.plan.site)
+        await held.set(Forced(None, open=True, since=now, until=now + DAY_MS, reason="essai"), now)
 
     @property
     def registrar(self) -> str:

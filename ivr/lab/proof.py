@@ -131,11 +131,15 @@ def many(console: Console) -> Figures:
     had nothing left, it is taken again with half as many callers waiting, and the figures say so.
     """
     whole = _storm(console, stormy.FULL)
-    if whole["machine_busy"] < SATURATED or whole["soon"] or not whole["ok"]:
+    full = whole["promised"] or whole["machine_busy"] >= SATURATED
+    if whole["soon"] or not full or not whole["ok"]:
         return {**whole, "ok": whole["ok"] and whole["soon"]}
-    console.print(f"[yellow]the machine was {whole['machine_busy']:.0%} busy: again with half as many waiting[/yellow]")
+    console.print(
+        f"[yellow]the machine could not keep up ({whole['promised']} callers have a promise):"
+        " again with half as many waiting[/yellow]"
+    )
     half = _storm(console, stormy.HALF)
-    return {"ok": half["ok"] and half["soon"], "saturated": whole, "half": half}
+    return {"ok": half["ok"] and half["soon"] and not half["promised"], "saturated": whole, "half": half}
 
 
 def _storm(console: Console, shape: stormy.Storm) -> Figures:

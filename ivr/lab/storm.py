@@ -112,7 +112,7 @@ async def storm(house: Crowd, shape: Storm, bars: Progress) -> dict[str, Any]:
 
         async def all_wait() -> bool:
             waiting = sum(map(len, (await house.state()).waiting.values()))
-            waiting += _ended(await house.metrics(), "promised") - _ended(before, "promised")
+            waiting += ended(await house.metrics(), "promised") - ended(before, "promised")
             bars.update(bar, completed=waiting / shape.waiting)
             if fill.done():
                 raise LoadFailed(f"callers did not wait: {fill.result()}")
@@ -143,7 +143,8 @@ async def storm(house: Crowd, shape: Storm, bars: Progress) -> dict[str, Any]:
         return {**figures, "machine_busy": round(busy, 2)}
 
 
-def _ended(metrics: Mapping[str, float], outcome: str) -> int:
+def ended(metrics: Mapping[str, float], outcome: str) -> int:
+    """Return how many calls of a worker ended so."""
     return int(metrics.get(f'ivr_calls_ended_total{{outcome="{outcome}"}}', 0))
 
 
@@ -187,7 +188,7 @@ async def _figures(
     served = await agents.stop()
     phones = Phones.read(agents.log())
     gaps = Quantiles.of(phones.next_ms)
-    answered, promised = (_ended(after, how) - _ended(before, how) for how in ("answered", "promised"))
+    answered, promised = (ended(after, how) - ended(before, how) for how in ("answered", "promised"))
     coming = reports[1:]
     sipp_cpu = sum(report.cpu_s for report in (*reports, served))
     longest = max((report.wall_s for report in (*reports, served)), default=0.0)

@@ -52,7 +52,7 @@ STATES: Final = {
     "wrap": "termine son appel précédent",
     "cooldown": "au repos après un appel manqué",
     "busy": "en ligne hors du standard",
-    "away": "téléphone non connecté",
+    "away": "en congé, ou téléphone non connecté",
     "unknown": "téléphone jamais vu",
 }
 PRIORITIES: Final = {

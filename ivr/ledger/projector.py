@@ -47,6 +47,10 @@ class Projector:
         self.site = site
         self._due = partial(due, working_days=due_days)
 
+    def due_in(self, working_days: int) -> None:
+        """Let files that are opened from now on be due so many working days after."""
+        self._due = partial(due, working_days=working_days)
+
     async def position(self) -> Position | None:
         """How far the stream is copied; None before the first line."""
         query = select(POSITIONS.c.epoch, POSITIONS.c.id, POSITIONS.c.at).where(POSITIONS.c.site == self.site)

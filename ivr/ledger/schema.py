@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, String, Table, Text
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest migration; a test holds it against the folder."""
 
 META: Final = MetaData()
@@ -95,3 +95,14 @@ POSITIONS: Final = Table(
     Column("at", BigInteger, nullable=False),
 )
 """How far each site's stream is copied: the last line of the last batch."""
+PLANS: Final = Table(
+    "plans",
+    META,
+    Column("site", String, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("content", String, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("files", Text, nullable=False),
+    Index("plans_by_content", "site", "content"),
+)
+"""The published versions of each site's plan, never changed; the one of the highest number is in force."""

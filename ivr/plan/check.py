@@ -9,12 +9,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ivr.plan.chains import continuity, crises, named, outsides
 from ivr.plan.compile import leading_to, parents, spoken
 from ivr.plan.draft import RECORDED
 from ivr.plan.faults import Severity, fault, warning
 from ivr.plan.fields import is_premium, slug_of
-from ivr.plan.people import codes, references, widenings
+from ivr.plan.handover import named_by_handover, successors
+from ivr.plan.heard import CHARACTERS_PER_S, texts
+from ivr.plan.leave import absences, substitutes
+from ivr.plan.opening import named_by_hours, relay, schedules, sentences
+from ivr.plan.people import codes, for_agents, references, widenings
 from ivr.plan.shape import hints
+from ivr.plan.speech import languages, lengths, promises, untranslated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,12 +32,10 @@ if TYPE_CHECKING:
 MAX_OPTIONS: Final = 5
 MAX_LEVELS: Final = 3
 MAX_LISTENING_S: Final = 40
-CHARACTERS_PER_S: Final = 13
-"""How fast a prompt is read: measured on French prompts, pauses included."""
 BUILT_IN: Final = re.compile(r"^(?:nombre-\d+(?:-f)?|minutes?)$")
 """Prompts that the product brings; a site may word them anew."""
 
-_SPOKEN_KEY: Final = re.compile(r"\btape[zr] (?:sur )?(?:la touche )?(?:le )?([0-9])\b", re.IGNORECASE)
+_SPOKEN_KEY: Final = re.compile(r"\b(?:tape[zr]|press) (?:sur )?(?:la touche )?(?:le )?([0-9])\b", re.IGNORECASE)
 _UNSPEAKABLE: Final = re.compile(r"[<>{}\[\]|\\^`~_#*@=]")
 _HASH_KEY: Final = re.compile(r"^\s*#\s*:\s*\S")
 _KINDS: Final = {
@@ -39,6 +43,9 @@ _KINDS: Final = {
     "topics.yaml": ("Le motif", "topic"),
     "groups.yaml": ("L'équipe", "group"),
     "prompts.yaml": ("Le message", "prompt"),
+    "outsides.yaml": ("L'organisme", "outside body"),
+    "agents.yaml": ("L'agent", "agent"),
+    "hours.yaml": ("L'horaire", "schedule"),
 }
 
 
@@ -71,11 +78,7 @@ def _trusted(draft: Draft, file: str) -> bool:
 
 
 def _references(draft: Draft) -> Iterator[tuple[str, str, Place]]:
-    if draft.site is not None:
-        source = draft.sources["site.yaml"]
-        yield "topics.yaml", draft.site.general, source.value(("general",))
-        for name, prompt in draft.site.announcements:
-            yield "prompts.yaml", prompt, source.value(("announcements", name))
+    yield from _of_site(draft)
     if draft.menu is not None:
         source = draft.sources["menu.yaml"]
         yield "menu.yaml", draft.menu.root, source.value(("root",))
@@ -96,9 +99,26 @@ def _references(draft: Draft) -> Iterator[tuple[str, str, Place]]:
             for index, group in enumerate(groups):
                 yield "groups.yaml", group, source.value((section, name, "groups", index))
     yield from references(draft)
+    yield from named(draft)
+    yield from named_by_hours(draft)
+    yield from named_by_handover(draft)
 
 
-_OPTION_FILES: Final = {"topic": "topics.yaml", "menu": "menu.yaml", "information": "prompts.yaml"}
+def _of_site(draft: Draft) -> Iterator[tuple[str, str, Place]]:
+    if draft.site is not None:
+        source = draft.sources["site.yaml"]
+        yield "topics.yaml", draft.site.general, source.value(("general",))
+        for name, prompt in draft.site.announcements:
+            if prompt is not None:
+                yield "prompts.yaml", prompt, source.value(("announcements", name))
+
+
+_OPTION_FILES: Final = {
+    "topic": "topics.yaml",
+    "menu": "menu.yaml",
+    "information": "prompts.yaml",
+    "outside": "outsides.yaml",
+}
 
 
 def _grouped(draft: Draft) -> Iterator[tuple[str, list[tuple[str, tuple[str, ...]]]]]:
@@ -145,8 +165,10 @@ def tree(draft: Draft) -> Iterator[Fault]:
     menu = draft.menu
     if menu is None or menu.root not in menu.menus:
         return
-    source, whole = draft.sources["menu.yaml"], "menu.yaml" in draft.whole
-    depths, above, leading = _depths(menu), parents(menu), leading_to(menu)
+    source = draft.sources["menu.yaml"]
+    depths, above, leading = _depths(menu, _crisis_menus(draft)), parents(menu), leading_to(menu)
+    whole = "menu.yaml" in draft.whole and _trusted(draft, "menu.yaml") and draft.crisis is not None
+    tops = {menu.root, *_crisis_menus(draft)}
     if menu.menus[menu.root].parent:
         yield fault("root-parent", source.key(("menus", menu.root, "parent")))
     for name, entry in menu.menus.items():
@@ -154,20 +176,20 @@ def tree(draft: Draft) -> Iterator[Fault]:
         if name not in depths:
             if whole:
                 yield fault("unreachable-menu", at, menu=name)
-        elif name != menu.root and not above.get(name):
+        elif name not in tops and not above.get(name):
             lead = leading.get(name, [])
             if lead:
                 yield fault("parent-unclear", at, menu=name, menus=", ".join(lead), first=lead[0])
-        elif name != menu.root and not _climbs(name, above, menu.root):
+        elif name not in tops and not _climbs(name, above, tops):
             yield fault("parent-loop", source.value(("menus", name, "parent")), menu=name, root=menu.root)
         if not entry.options and whole:
             yield fault("no-options", source.key(("menus", name, "options")), menu=name)
 
 
-def _climbs(name: str, above: Mapping[str, str], root: str) -> bool:
-    """Tell whether parent after parent leads from a menu to the root."""
+def _climbs(name: str, above: Mapping[str, str], tops: set[str]) -> bool:
+    """Tell whether parent after parent leads from a menu to the root, or to the menu of a crisis."""
     seen: set[str] = set()
-    while name != root:
+    while name not in tops:
         if name in seen or name not in above:
             return name not in seen  # a parent that does not exist is told elsewhere
         seen.add(name)
@@ -175,9 +197,17 @@ def _climbs(name: str, above: Mapping[str, str], root: str) -> bool:
     return True
 
 
-def _depths(menu: MenuFile) -> dict[str, int]:
-    """Return the level of every menu that callers can reach, the root being 1."""
-    depths, line = {menu.root: 1}, [menu.root]
+def _crisis_menus(draft: Draft) -> tuple[str, ...]:
+    """Return the menus that a crisis puts in place of the first one."""
+    known = draft.menu.menus if draft.menu is not None else {}
+    profiles = draft.crisis.profiles.values() if draft.crisis is not None else ()
+    return tuple(profile.menu for profile in profiles if profile.menu in known)
+
+
+def _depths(menu: MenuFile, others: Iterable[str] = ()) -> dict[str, int]:
+    """Return the level of every menu that callers can reach, the root and the `others` being 1."""
+    depths = {menu.root: 1, **dict.fromkeys(others, 1)}
+    line = list(depths)
     for name in line:
         for option in menu.menus[name].options.values():
             if option.menu and option.menu in menu.menus and option.menu not in depths:
@@ -192,23 +222,24 @@ def limits(draft: Draft) -> Iterator[Fault]:
     if menu is None or menu.root not in menu.menus:
         return
     source = draft.sources["menu.yaml"]
-    depths = _depths(menu)
+    depths = _depths(menu, _crisis_menus(draft))
     for name, entry in menu.menus.items():
         at = source.key(("menus", name))
-        if len(entry.options) > MAX_OPTIONS:
-            yield warning("too-many-options", at, menu=name, count=len(entry.options))
+        count = sum(option.language is None for option in entry.options.values())  # a language is no choice of topic
+        if count > MAX_OPTIONS:
+            yield warning("too-many-options", at, menu=name, count=count)
         if depths.get(name, 0) > MAX_LEVELS:
             yield warning("too-many-levels", at, menu=name, depth=depths[name])
     yield from _listening(draft, menu)
 
 
 def _listening(draft: Draft, menu: MenuFile) -> Iterator[Fault]:
-    texts = _texts(draft)
+    said = texts(draft)
     greeting = draft.site.announcements.greeting if draft.site is not None else ""
-    heard = {menu.root: len(texts.get(greeting, ""))}
+    heard = {menu.root: len(said.get(greeting, ""))}
     line = [menu.root]
     for name in line:
-        heard[name] += len(texts.get(menu.menus[name].prompt, ""))
+        heard[name] += len(said.get(menu.menus[name].prompt, ""))
         for key, option in menu.menus[name].options.items():
             if option.menu and option.menu in menu.menus and option.menu not in heard:
                 heard[option.menu] = heard[name]
@@ -219,24 +250,15 @@ def _listening(draft: Draft, menu: MenuFile) -> Iterator[Fault]:
                 yield warning("too-long-before-human", place, topic=option.topic, seconds=seconds)
 
 
-def _texts(draft: Draft) -> dict[str, str]:
-    """Return the texts in the site's own language."""
-    if draft.prompts is None:
-        return {}
-    language = draft.site.language if draft.site is not None else "fr"
-    found = {name: spoken(entry, language).get(language) for name, entry in draft.prompts.prompts.items()}
-    return {name: text for name, text in found.items() if text}
-
-
 def spoken_keys(draft: Draft) -> Iterator[Fault]:
     """What a French menu says and what its keys do agree."""
     if draft.menu is None or draft.prompts is None or "menu.yaml" not in draft.whole:
         return
     if draft.site is None or draft.site.language != "fr":
         return
-    texts, prompts = _texts(draft), draft.sources["prompts.yaml"]
+    texts_by_prompt, prompts = texts(draft), draft.sources["prompts.yaml"]
     for name, entry in draft.menu.menus.items():
-        text = texts.get(entry.prompt)
+        text = texts_by_prompt.get(entry.prompt)
         if text is None:
             continue
         said = set(_SPOKEN_KEY.findall(text))
@@ -268,7 +290,7 @@ def people(draft: Draft) -> Iterator[Fault]:
                 yield warning("group-without-topic", place, group=name)
     whole = draft.whole if _trusted(draft, "topics.yaml") else frozenset[str]()
     if draft.topics is not None and draft.menu is not None and {"menu.yaml", "site.yaml"} <= whole:
-        asked = {option.topic for menu in draft.menu.menus.values() for option in menu.options.values()}
+        asked = {target for file, target, _ in _references(draft) if file == "topics.yaml"}
         general = draft.site.general if draft.site is not None else None
         for name in draft.topics.topics:
             if name not in asked and name != general:
@@ -282,21 +304,35 @@ def prompts(draft: Draft) -> Iterator[Fault]:
         return
     source, language = draft.sources["prompts.yaml"], draft.site.language
     used = {value for file, value, _ in _references(draft) if file == "prompts.yaml"}
-    naming = {"menu.yaml", "site.yaml", "outcomes.yaml"} & {*draft.sources, "menu.yaml", "site.yaml"}
+    needed = {"menu.yaml", "site.yaml"}
+    naming = needed | ({"outcomes.yaml", "outsides.yaml", "crisis.yaml", "hours.yaml"} & set(draft.sources))
     all_known = naming <= draft.whole and _trusted(draft, "prompts.yaml")
     for name, entry in draft.prompts.prompts.items():
         at = source.key(("prompts", name))
         if entry.text is not None and getattr(entry, language) is not None:
             yield fault("text-twice", at, language=language)
-        texts = spoken(entry, language)
-        if language not in texts and (language, name) not in draft.recordings:
+        by_language = spoken(entry, language)
+        if language not in by_language and (language, name) not in draft.recordings:
             recording = f"{RECORDED}/{language}/{name}.wav"
             yield fault("no-prompt-text", at, prompt=name, language=language, recording=recording)
-        for text in texts.values():
+        for text in by_language.values():
             if found := _UNSPEAKABLE.search(text):
                 yield warning("unspeakable", source.value(("prompts", name)), prompt=name, char=found.group())
         if all_known and name not in used and not BUILT_IN.match(name):
             yield warning("unused-prompt", at, prompt=name)
+
+
+def translations(draft: Draft) -> Iterator[Fault]:
+    """Everything that callers can hear exists in every language that they can choose."""
+    agents_alone = [place for _, _, place in for_agents(draft)]
+    yield from untranslated(
+        draft,
+        {
+            prompt: place
+            for file, prompt, place in _references(draft)
+            if file == "prompts.yaml" and place not in agents_alone
+        },
+    )
 
 
 def comments(draft: Draft) -> Iterator[Fault]:
@@ -320,6 +356,19 @@ RULES: Final[tuple[Callable[[Draft], Iterable[Fault]], ...]] = (
     comments,
     widenings,
     codes,
+    continuity,
+    outsides,
+    crises,
+    languages,
+    translations,
+    lengths,
+    promises,
+    substitutes,
+    absences,
+    schedules,
+    sentences,
+    relay,
+    successors,
 )
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ivr.plan.calendars import read_calendars
+from ivr.plan.continuity import CrisisFile, OutsidesFile
 from ivr.plan.faults import Place, fault, warning
 from ivr.plan.models import (
     FILES,
@@ -15,15 +18,20 @@ from ivr.plan.models import (
     OutcomesFile,
     PromptsFile,
     SiteFile,
-    Strict,
     TopicsFile,
 )
+from ivr.plan.moments import ZONE
 from ivr.plan.shape import hints, validate
 from ivr.plan.source import Source, read
+from ivr.plan.strict import Strict
+from ivr.plan.timetable import HoursFile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
     from pathlib import Path
 
+    from ivr.core.plan import Absence
     from ivr.plan.faults import Fault
 
 F = TypeVar("F", bound=Strict)
@@ -33,6 +41,9 @@ SECTIONS: Final = {
     "topics.yaml": "topics",
     "groups.yaml": "groups",
     "agents.yaml": "agents",
+    "outsides.yaml": "outsides",
+    "crisis.yaml": "profiles",
+    "hours.yaml": "schedules",
     "prompts.yaml": "prompts",
 }
 RECORDED: Final = "recorded"
@@ -54,18 +65,33 @@ class Draft:
     groups: GroupsFile | None
     agents: AgentsFile | None
     outcomes: OutcomesFile | None
+    outsides: OutsidesFile | None
+    crisis: CrisisFile | None
+    hours: HoursFile | None
     prompts: PromptsFile | None
     whole: frozenset[str]
     recordings: frozenset[tuple[str, str]]
+    now: datetime | None
+    """From when on what is planned is checked; None: not at all."""
+    calendars: Mapping[str, tuple[Absence, ...]]
+    """The busy times of agents whose calendar is a file of the folder."""
+    calendar_digests: Mapping[str, str]
+
+    @property
+    def today(self) -> date:
+        """Return the day on which it was read, at the site."""
+        return (self.now or datetime.now(UTC)).astimezone(ZONE).date()
 
     def declared(self, name: str) -> frozenset[str] | None:
         """Return the ids that a file declares, broken entries too; None if it cannot be read."""
         source = self.sources.get(name)
+        if source is None and name in OPTIONAL:
+            return frozenset()
         section = source.data.get(SECTIONS[name]) if source and isinstance(source.data, dict) else None
         return frozenset(section) if isinstance(section, dict) else None
 
 
-def read_draft(folder: Path) -> tuple[Draft | None, list[Fault]]:
+def read_draft(folder: Path, now: datetime | None) -> tuple[Draft | None, list[Fault]]:
     """Return the folder's files as far as they can be read, and their faults."""
     everything = ", ".join(FILES)
     if not folder.is_dir():
@@ -88,9 +114,13 @@ def read_draft(folder: Path) -> tuple[Draft | None, list[Fault]]:
 
     def part(name: str, model: type[F]) -> F | None:
         source = sources.get(name)
+        if source is None and name in OPTIONAL:
+            return model()
         readable = source is not None and (source.data is not None or not source.faults)
         return validate(source, model) if source is not None and readable else None
 
+    agents = part("agents.yaml", AgentsFile)
+    calendars = read_calendars(folder, agents.agents if agents else {}, sources, now or datetime.now(UTC))
     draft = Draft(
         folder=folder,
         sources=sources,
@@ -98,13 +128,19 @@ def read_draft(folder: Path) -> tuple[Draft | None, list[Fault]]:
         menu=part("menu.yaml", MenuFile),
         topics=part("topics.yaml", TopicsFile),
         groups=part("groups.yaml", GroupsFile),
-        agents=part("agents.yaml", AgentsFile),
-        outcomes=part("outcomes.yaml", OutcomesFile) if "outcomes.yaml" in sources else OutcomesFile(),
+        agents=agents,
+        outcomes=part("outcomes.yaml", OutcomesFile),
+        outsides=part("outsides.yaml", OutsidesFile),
+        crisis=part("crisis.yaml", CrisisFile),
+        hours=part("hours.yaml", HoursFile),
         prompts=part("prompts.yaml", PromptsFile),
         whole=frozenset(name for name, source in sources.items() if not source.faults),
         recordings=frozenset(
             (path.parent.name, path.stem) for path in (folder / RECORDED).glob("*/*.wav") if path.is_file()
         ),
+        now=now,
+        calendars={name: calendar.busy for name, calendar in calendars.items()},
+        calendar_digests={name: calendar.digest for name, calendar in calendars.items()},
     )
     return draft, faults + [found for source in sources.values() for found in source.faults]
 

@@ -52,7 +52,8 @@ def slug_of(text: str) -> str:
     return slug if slug[0].isalpha() else f"n{slug}"
 
 
-def _slug(value: str) -> str:
+def slug_fault(value: str) -> str:
+    """Return an identifier as it is; raise what is wrong with one that is none."""
     if len(value) > SLUG_LENGTH or not _SLUG.match(value):
         raise PydanticCustomError("bad-id", "bad id", {"value": value, "suggestion": slug_of(value)})
     return value
@@ -149,6 +150,12 @@ def is_premium(number: str) -> bool:
     return kind in (phonenumbers.PhoneNumberType.PREMIUM_RATE, phonenumbers.PhoneNumberType.SHARED_COST)
 
 
+def national(number: str) -> str:
+    """Return the digits of an E.164 number as people here dial them: 0536490000."""
+    kept = phonenumbers.format_number(phonenumbers.parse(number), phonenumbers.PhoneNumberFormat.NATIONAL)
+    return "".join(filter(str.isdigit, kept))
+
+
 def _words(value: str) -> str:
     text = " ".join(value.split())
     if not text:
@@ -158,6 +165,17 @@ def _words(value: str) -> str:
 
 def _with_point(value: Any) -> Any:
     return value.replace(",", ".") if isinstance(value, str) else value
+
+
+def _percent(value: Any) -> Any:
+    """Read `20 %`, and a part of one."""
+    text = str(value).replace(",", ".").strip()
+    if not text.endswith("%"):
+        return text
+    try:
+        return float(text.removesuffix("%")) / 100
+    except ValueError:
+        return text
 
 
 def _several(value: Any) -> Any:
@@ -171,11 +189,12 @@ def _list_schema(item: dict[str, Any]) -> WithJsonSchema:
 _LIST_OR_ONE: Final = BeforeValidator(_several)
 _NUMBER_SCHEMA: Final = {"type": ["string", "integer"]}
 
-Slug = Annotated[str, AfterValidator(_slug), WithJsonSchema({"type": "string", "pattern": SLUG})]
+Slug = Annotated[str, AfterValidator(slug_fault), WithJsonSchema({"type": "string", "pattern": SLUG})]
 OptionKey = Annotated[str, AfterValidator(_option_key), WithJsonSchema({"type": "string", "pattern": "^[1-9]$"})]
 CodeKey = Annotated[str, AfterValidator(_code_key), WithJsonSchema({"type": "string", "pattern": "^[1-9]$"})]
 PhoneNumber = Annotated[str, AfterValidator(_e164), WithJsonSchema(_NUMBER_SCHEMA)]
 Words = Annotated[str, AfterValidator(_words)]
 Decimal = Annotated[float, BeforeValidator(_with_point), WithJsonSchema({"type": ["number", "string"]})]
+Share = Annotated[float, BeforeValidator(_percent), WithJsonSchema({"type": ["number", "string"]})]
 Slugs = Annotated[tuple[Slug, ...], _LIST_OR_ONE, _list_schema({"type": "string", "pattern": SLUG})]
 PhoneNumbers = Annotated[tuple[PhoneNumber, ...], _LIST_OR_ONE, _list_schema(_NUMBER_SCHEMA)]

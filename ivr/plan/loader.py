@@ -12,6 +12,7 @@ from ivr.plan.faults import Place, PlanError, fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from ivr.core.plan import Plan, PromptId
@@ -41,9 +42,13 @@ class Loaded:
         return self.folder / RECORDED
 
 
-def load(folder: Path) -> Loaded:
-    """Return the plan of a site's folder and all its faults; never raises for what the files hold."""
-    draft, faults = read_draft(folder)
+def load(folder: Path, *, now: datetime | None = None) -> Loaded:
+    """Return the plan of a site's folder and all its faults; never raises for what the files hold.
+
+    What is planned (absences) is checked from `now` on where it is given, as before a publish. Where it is not, time
+    makes no fault: a plan that was good enough to be served stays so.
+    """
+    draft, faults = read_draft(folder, now)
     if draft is None:
         return Loaded(folder, None, tuple(faults), {}, {})
     faults = _sorted(faults + check(draft), draft)
@@ -59,9 +64,9 @@ def load(folder: Path) -> Loaded:
     )
 
 
-def load_or_raise(folder: Path) -> tuple[Plan, Loaded]:
+def load_or_raise(folder: Path, *, now: datetime | None = None) -> tuple[Plan, Loaded]:
     """Return the plan and what came with it; PlanError with every fault if there is none."""
-    loaded = load(folder)
+    loaded = load(folder, now=now)
     if loaded.plan is None:
         raise PlanError(loaded.faults)
     return loaded.plan, loaded

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ivr.plan.fields import DAY_MS, Between, CodeKey, Decimal, OptionKey, PhoneNumbers, Slug, Slugs, Words
+from ivr.plan.continuity import AbsenceEntry, Chain, CrisisFile, OutsidesFile
+from ivr.plan.fields import DAY_MS, Between, CodeKey, Decimal, OptionKey, PhoneNumbers, Share, Slug, Slugs, Words
+from ivr.plan.strict import Strict
+from ivr.plan.timetable import HoursFile
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -19,12 +22,6 @@ if TYPE_CHECKING:
     from pydantic_core import core_schema
 
 Language = Literal["fr", "en"]
-
-
-class Strict(BaseModel):
-    """Unknown keys are errors; a value that was read never changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class AnnouncementsEntry(Strict):
@@ -46,6 +43,8 @@ class AnnouncementsEntry(Strict):
     full_callback: Slug = Field(description="Trop d'appels : l'appelant, dont le numéro est connu, sera rappelé.")
     full_message: Slug = Field(description="Trop d'appels, numéro caché : invitation à laisser un message bref.")
     overflow: Slug = Field(description="Longue attente : la touche 2 laisse un message, sinon l'attente continue.")
+    closed: Slug | None = Field(default=None, description="C'est fermé : quand on rouvre, et les urgences.")
+    closing: Slug | None = Field(default=None, description="Fermeture pendant l'attente : la demande est gardée.")
 
 
 class AgentSentencesEntry(Strict):
@@ -85,15 +84,31 @@ class MessageEntry(Strict):
     )
 
 
+class SuccessorsEntry(Strict):
+    """Who takes the callers and the files of what is in the plan no more, each as `gone: heir`."""
+
+    topics: dict[Slug, Slug] = Field(default={}, description="Motif retiré : celui qui reçoit ses appelants.")
+    groups: dict[Slug, Slug] = Field(default={}, description="Équipe retirée : celle qui reçoit ses dossiers.")
+    agents: dict[Slug, Slug] = Field(default={}, description="Agent parti : celui qui reçoit ses dossiers.")
+
+
 class SiteFile(Strict):
     """site.yaml: who answers, on which numbers, and how callers are kept."""
 
     id: Slug = Field(description="Identifiant du site ; ne change plus une fois en service.")
     name: Words = Field(description="Nom du site.")
     language: Language = Field(default="fr", description="Langue des textes.")
+    languages: tuple[Language, ...] = Field(
+        default=(), description="Autres langues, que l'appelant choisit par une touche (option language)."
+    )
     numbers: PhoneNumbers = Field(min_length=1, description="Numéros publics du site.")
     relays: PhoneNumbers = Field(default=(), description="Numéros d'où appellent les services de relais.")
     general: Slug = Field(description="Motif de l'accueil général : touche 0, et dernier recours.")
+    continuity: Chain | None = Field(
+        default=None,
+        min_length=1,
+        description="Quand personne ne répond à un motif qui n'a pas de chaîne à lui, étape par étape.",
+    )
     announcements: AnnouncementsEntry = Field(description="Annonces du site.")
     waiting: WaitingEntry = Field(default=WaitingEntry(), description="L'attente.")
     message: MessageEntry = Field(default=MessageEntry(), description="Le message laissé par l'appelant.")
@@ -106,23 +121,48 @@ class SiteFile(Strict):
     agent_sentences: AgentSentencesEntry | None = Field(
         default=None, description="Ce qu'entend un agent qui compose un code ; sans elles, aucun code."
     )
+    successors: SuccessorsEntry = Field(
+        default=SuccessorsEntry(), description="Qui prend la suite de ce qui est retiré du plan."
+    )
 
 
-TARGETS: Final = ("topic", "menu", "information")
+TARGETS: Final = ("topic", "menu", "information", "outside", "language", "digits")
+
+
+class DigitsEntry(Strict):
+    """A number that the caller types; then the people of a topic, who see it."""
+
+    prompt: Slug = Field(description="Message qui demande le numéro.")
+    length: int = Field(ge=1, le=20, description="Nombre de chiffres, au plus ; # termine avant.")
+    topic: Slug = Field(description="Motif où mène le numéro.")
+
+
+class PilotEntry(Strict):
+    """A department on trial: a share of the callers, some hours; the others go to another topic."""
+
+    share: Share = Field(default=1.0, ge=0, le=1, description="Part des appelants : 20 % ; le même appelant y reste.")
+    hours: Slug | None = Field(default=None, description="Seulement dans ces horaires (hours.yaml).")
+    otherwise: Slug = Field(alias="else", description="Motif de tous les autres appels.")
 
 
 class OptionEntry(Strict):
-    """What one key does: exactly one of a topic, a menu, an information."""
+    """What one key does: exactly one of a topic, a menu, an information, an outside body, a language, digits."""
 
     topic: Slug | None = Field(default=None, description="Motif : les personnes qui y répondent.")
     menu: Slug | None = Field(default=None, description="Un autre menu.")
     information: Slug | None = Field(default=None, description="Message qui répond, puis retour au menu.")
+    outside: Slug | None = Field(default=None, description="Organisme à appeler (outsides.yaml), puis retour au menu.")
+    language: Language | None = Field(default=None, description="Langue de toute la suite, puis le menu de nouveau.")
+    digits: DigitsEntry | None = Field(default=None, description="Demander un numéro, puis un motif.")
+    pilot: PilotEntry | None = Field(default=None, description="Essai : une part des appels de ce motif seulement.")
 
     @model_validator(mode="after")
     def _one_target(self) -> OptionEntry:
         count = sum(getattr(self, name) is not None for name in TARGETS)
         if count != 1:
             raise PydanticCustomError("option-target", "one target", {"count": count})
+        if self.pilot is not None and self.topic is None:
+            raise PydanticCustomError("pilot-target", "no topic")
         return self
 
 
@@ -196,6 +236,12 @@ class TopicEntry(Strict):
     )
     widen: tuple[WideningEntry, ...] = Field(default=(), description="Qui répond aussi, de plus en plus large.")
     overflow: OverflowEntry | None = Field(default=None, description="Quand proposer de laisser un message.")
+    hours: Slug | None = Field(default=None, description="Ses horaires (hours.yaml) ; sans eux, ceux du site.")
+    continuity: Chain | None = Field(
+        default=None,
+        min_length=1,
+        description="Quand personne ne répond, étape par étape ; sans elle, celle de site.yaml.",
+    )
 
 
 class TopicsFile(Strict):
@@ -221,6 +267,13 @@ class AgentEntry(Strict):
 
     name: Words = Field(description="Prénom et nom.")
     groups: Slugs = Field(min_length=1, description="Équipes de cet agent.")
+    substitutes: Slugs = Field(default=(), description="Agents qui répondent dans ses équipes quand il est absent.")
+    absences: tuple[AbsenceEntry, ...] = Field(default=(), description="Absences prévues.")
+    calendar: Words | None = Field(
+        default=None,
+        description="Agenda iCal de l'agent : un fichier .ics du dossier, ou une adresse https. Seuls les moments"
+        " d'absence en sont gardés.",
+    )
 
 
 class AgentsFile(Strict):
@@ -292,6 +345,9 @@ FILES: Final[dict[str, type[Strict]]] = {
     "groups.yaml": GroupsFile,
     "agents.yaml": AgentsFile,
     "outcomes.yaml": OutcomesFile,
+    "outsides.yaml": OutsidesFile,
+    "crisis.yaml": CrisisFile,
+    "hours.yaml": HoursFile,
     "prompts.yaml": PromptsFile,
 }
-OPTIONAL: Final = frozenset({"outcomes.yaml"})
+OPTIONAL: Final = frozenset({"outcomes.yaml", "outsides.yaml", "crisis.yaml", "hours.yaml"})

@@ -18,18 +18,23 @@ if TYPE_CHECKING:
 
 def references(draft: Draft) -> Iterator[tuple[str, str, Place]]:
     """Yield every id that widenings and codes name: the file that must hold it, the id, where it is named."""
-    if draft.site is not None:
-        for name, prompt in draft.site.agent_sentences or ():
-            yield "prompts.yaml", prompt, draft.sources["site.yaml"].value(("agent_sentences", name))
-    if draft.outcomes is not None:
-        for key, pause in draft.outcomes.pauses.items():
-            yield "prompts.yaml", pause.prompt, draft.sources["outcomes.yaml"].value(("pauses", key, "prompt"))
+    yield from for_agents(draft)
     if draft.topics is not None:
         source = draft.sources["topics.yaml"]
         for name, topic in draft.topics.topics.items():
             for step, widening in enumerate(topic.widen):
                 for index, group in enumerate(widening.groups or ()):
                     yield "groups.yaml", group, source.value(("topics", name, "widen", step, "groups", index))
+
+
+def for_agents(draft: Draft) -> Iterator[tuple[str, str, Place]]:
+    """Yield the prompts that agents hear, as `references` does."""
+    if draft.site is not None:
+        for name, prompt in draft.site.agent_sentences or ():
+            yield "prompts.yaml", prompt, draft.sources["site.yaml"].value(("agent_sentences", name))
+    if draft.outcomes is not None:
+        for key, pause in draft.outcomes.pauses.items():
+            yield "prompts.yaml", pause.prompt, draft.sources["outcomes.yaml"].value(("pauses", key, "prompt"))
 
 
 def widenings(draft: Draft) -> Iterator[Fault]:

@@ -7,6 +7,7 @@ and the rest is validated again, so that the rules of `ivr.plan.check` see all t
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from difflib import get_close_matches
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
@@ -17,18 +18,30 @@ from ivr.plan.faults import fault
 from ivr.plan.messages import MESSAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-    from ivr.plan.faults import Fault
+    from ivr.plan.faults import Fault, Place
     from ivr.plan.source import Loc, Source
 
 M = TypeVar("M", bound=BaseModel)
 
 _ROUNDS: Final = 50
 _KEY: Final = "[key]"
-_CONSEQUENCES: Final = frozenset({"too_short", "option-target", "widening-target", "overflow-empty"})
+_CONSEQUENCES: Final = frozenset(
+    {
+        "too_short",
+        "option-target",
+        "widening-target",
+        "overflow-empty",
+        "chain-step",
+        "absence-order",
+        "one-off-days",
+        "one-off-order",
+    }
+)
 _AT_KEY: Final = frozenset({"option-target", "overflow-empty"})
 _EXPECTED: Final = {
     "string_type": "expected-text",
@@ -50,6 +63,16 @@ _FRENCH: Final = {
     "élargir": "widen", "elargir": "widen", "après": "after", "apres": "after", "tous": "everyone",
     "tout-le-monde": "everyone", "débordement": "overflow", "debordement": "overflow", "résultats": "outcomes",
     "resultats": "outcomes", "durée": "length", "duree": "length", "suivi": "follow_up", "suite": "follow_up",
+    "continuité": "continuity", "continuite": "continuity", "chaîne": "continuity", "chaine": "continuity",
+    "organisme": "outside", "extérieur": "outside", "exterieur": "outside", "organismes": "outsides",
+    "rappel": "callback", "rappeler": "callback", "langues": "languages", "chiffres": "digits",
+    "remplaçant": "substitutes", "remplacant": "substitutes", "remplaçants": "substitutes",
+    "remplacants": "substitutes", "suppléant": "substitutes", "suppléants": "substitutes", "congés": "absences",
+    "conges": "absences", "absence": "absences", "agenda": "calendar", "calendrier": "calendar", "du": "from",
+    "de": "from", "début": "from", "debut": "from", "au": "to", "à": "to", "fin": "to", "raison": "reason",
+    "motif-absence": "reason", "horaires": "hours", "semaine": "weekly", "fériés": "public_holidays",
+    "feries": "public_holidays", "vacances": "school_holidays", "le": "on",
+    "profil": "profiles", "profils": "profiles", "crises": "profiles",
 }  # fmt: skip
 
 
@@ -109,7 +132,7 @@ def _fault(detail: ErrorDetails, loc: Loc, source: Source, model: type[BaseModel
     at_key, at_value = source.key(loc), source.value(loc)
     if kind in MESSAGES:
         place = at_key if detail["loc"][-1:] == (_KEY,) or kind in _AT_KEY else at_value
-        return fault(kind, place, **{"key": name, **context})
+        return fault(kind, _within(place, context), **{"key": name, **context})
     match kind:
         case "missing":
             owner = next((part for part in reversed(loc[:-1]) if isinstance(part, str)), None)
@@ -138,9 +161,18 @@ def _fault(detail: ErrorDetails, loc: Loc, source: Source, model: type[BaseModel
             return fault("invalid-value", at_value, key=name, problem=detail["msg"])
 
 
+def _within(place: Place, context: Mapping[str, Any]) -> Place:
+    """Return the place inside a value at which it is wrong, where the fault says it (`whole`, `offset`)."""
+    text, offset = context.get("whole"), context.get("offset")
+    if not isinstance(text, str) or not isinstance(offset, int):
+        return place
+    start = place.source_line.find(text, place.column - 1)  # after a quote, if there is one
+    return place if start < 0 else replace(place, column=start + offset + 1)
+
+
 def _bounds(model: type[BaseModel], loc: Loc) -> dict[str, str]:
     owner = _model_at(model, loc[:-1])
-    field = owner.model_fields.get(str(loc[-1])) if owner is not None else None
+    field = _fields(owner).get(str(loc[-1])) if owner is not None else None
     limits = {
         side: getattr(item, side)
         for item in (field.metadata if field else ())
@@ -159,7 +191,12 @@ def _bounds(model: type[BaseModel], loc: Loc) -> dict[str, str]:
 
 def _allowed(model: type[BaseModel], loc: Loc) -> list[str]:
     owner = _model_at(model, loc)
-    return list(owner.model_fields) if owner is not None else []
+    return list(_fields(owner)) if owner is not None else []
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return a model's fields by the key that an admin writes."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
@@ -167,7 +204,7 @@ def _model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
     here: Any = model
     for part in loc:
         if isinstance(here, type) and issubclass(here, BaseModel):
-            field = here.model_fields.get(str(part))
+            field = _fields(here).get(str(part))
             here = _present(field.annotation) if field is not None else None
         else:  # a mapping or a list of entries: its values
             here = next((inner for inner in reversed(get_args(here)) if inner is not Ellipsis), None)

@@ -48,14 +48,16 @@ def site_texts(loaded: Loaded, language: str) -> dict[PromptId, str]:
     """
     texts = dict(number_texts(language))
     for prompt, by_language in loaded.texts.items():
-        if language in by_language or language == loaded.language:
+        recorded = (loaded.recorded_dir / language / f"{prompt}.wav").is_file()
+        if language in by_language or language == loaded.language or recorded:
             texts[prompt] = by_language.get(language, "")
     return texts
 
 
 def languages(loaded: Loaded) -> tuple[str, ...]:
-    """Return the languages that a site has texts for, its own first."""
-    others = {language for texts in loaded.texts.values() for language in texts} - {loaded.language}
+    """Return the languages that a site has texts for, or that its callers can choose, its own first."""
+    chosen = loaded.plan.languages if loaded.plan is not None else ()
+    others = {*chosen, *(language for texts in loaded.texts.values() for language in texts)} - {loaded.language}
     return loaded.language, *sorted(others)
 
 

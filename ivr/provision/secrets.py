@@ -22,6 +22,7 @@ _FORMAT: Final = 1
 _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 _LENGTH: Final = 20
 _KEY_BYTES: Final = 32
+_PIN: Final = 6
 
 
 def _password() -> str:
@@ -38,6 +39,7 @@ class Secrets:
 
     `ari_password` opens ARI; `caller_key` (32 bytes) keys the references that stand
     for callers' numbers: losing it unlinks them for ever, leaking it lets them be guessed.
+    `admin_token` and `admin_pin` (six digits) prove an admin over HTTP and by phone: docs/publish.md.
     `node_password` is what the nodes of an installation prove to each other: they share the file.
 
     A password that was rotated stays accepted beside its successor until `retire`, so that
@@ -49,6 +51,8 @@ class Secrets:
         "_ari_former",
         "_ari_turn",
         "_former",
+        "admin_pin",
+        "admin_token",
         "ari_password",
         "caller_key",
         "node_password",
@@ -68,6 +72,8 @@ class Secrets:
             self.ari_password = str(content["ari_password"])
             self.caller_key = bytes.fromhex(content["caller_key"])
             self.node_password = str(content["node_password"])
+            self.admin_token = str(content.get("admin_token", ""))
+            self.admin_pin = str(content.get("admin_pin", ""))
             self._agents = _words(content["agents"])
             self._ari_turn = int(content.get("ari_turn", 0))
             self._ari_former = str(content.get("ari_former", ""))
@@ -90,7 +96,10 @@ class Secrets:
                     "caller_key": entropy.token_hex(_KEY_BYTES),
                     "agents": {},
                 }
-            content.setdefault("node_password", _password())  # files of earlier versions have none
+            # Files of earlier versions have none of these.
+            content.setdefault("node_password", _password())
+            content.setdefault("admin_token", _password())
+            content.setdefault("admin_pin", "".join(entropy.choice("0123456789") for _ in range(_PIN)))
             found = cls(path, content)
             found._write()
             return found
@@ -168,6 +177,8 @@ class Secrets:
             "ari_password": self.ari_password,
             "caller_key": self.caller_key.hex(),
             "node_password": self.node_password,
+            "admin_token": self.admin_token,
+            "admin_pin": self.admin_pin,
             "agents": dict(sorted(self._agents.items())),
         }
         rotated = {

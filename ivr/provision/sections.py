@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import phonenumbers
 
-from ivr.core.codes import LONGER, OUTCOME, PAUSE, READY
+from ivr.core.codes import ADMIN, ADMIN_DIGITS, LONGER, OUTCOME, PAUSE, READY
 from ivr.provision.options import ProvisionError, bind, check, check_name
 from ivr.provision.peers import MODULES as PEER_MODULES
 from ivr.provision.secrets import hashed_password
@@ -112,9 +112,13 @@ def codes(plan: Plan) -> str:
     listed = [(READY, "ready"), *((f"{PAUSE}{key}", reason.label) for key, reason in plan.pauses.items())]
     listed += [(f"{OUTCOME}{key}", outcome.label) for key, outcome in plan.outcomes.items()]
     listed.append((LONGER, "wrap-up longer"))
-    return "\n".join(
+    lines = [
         f"; {comment(what)}\nexten => *{check(code, _CODE, 'code')},1,Goto(code,{code},1)" for code, what in listed
-    )
+    ]
+    if plan.crises:
+        digits = "X" * ADMIN_DIGITS
+        lines.append(f"; a crisis: PIN, then a digit\nexten => _*{ADMIN}{digits},1,Goto(code,${{EXTEN:1}},1)")
+    return "\n".join(lines)
 
 
 def code_context(plan: Plan, options: RenderOptions) -> str:

@@ -73,6 +73,12 @@ def configure(routing: m.Routing) -> Command[m.Changed]:
             topics[topic]["ratio"] = known.overflow_ratio
     body = {"topics": topics, "groups": serves, "ranks": routing.ranks, "coded": routing.coded}
     body |= {name: getattr(routing, name) for name in DURATIONS}
+    # As objects even when empty: Lua has no other way to look one up.
+    body["leave"] = dict.fromkeys(sorted(routing.leave), True)
+    body["stands_in"] = {
+        agent: "|".join(checked(group, "group") for group in groups)
+        for agent, groups in sorted(routing.stands_in.items())
+    }
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return Command("configure", {"routing": body, "json": text}, replies.changed, lines=routing.lines)
 

@@ -61,7 +61,9 @@ class Routing:
     rests its agent for `cooldown_ms`, a second one in a row pauses them for `missed_pause_ms`.
     Callers learn that nobody is left after `empty_grace_ms`; their overflow is looked at every
     `guard_ms`. A reason for right of way is worth `boost_ms` of arrival. `coded`: an agent must
-    say how a talk went. `ranks` are the places of agents in groups that have an order.
+    say how a talk went. `ranks` are the places of agents in groups that have an order. Who is on `leave` gets no
+    offers and counts as nobody's staff, whatever their phone says; `stands_in` are the groups that agents answer in
+    besides their own.
     """
 
     topics: Mapping[TopicId, TopicRouting]
@@ -76,6 +78,8 @@ class Routing:
     boost_ms: int = 120_000
     coded: bool = False
     ranks: Mapping[GroupId, Mapping[AgentId, int]] = field(default_factory=dict)
+    leave: frozenset[AgentId] = frozenset()
+    stands_in: Mapping[AgentId, tuple[GroupId, ...]] = field(default_factory=dict)
 
     @property
     def lines(self) -> tuple[str, ...]:

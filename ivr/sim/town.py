@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from ivr.core.plan import Information, SiteId
+from ivr.core.plan import Information, SiteId, ToOutside
 from ivr.queueing import commands
 from ivr.queueing.model import Epoch
 from ivr.queueing.routing import routing_of
@@ -180,9 +180,10 @@ class _Today:
 
 def _answers(plan: Plan) -> frozenset[PromptId]:
     """The prompts that answer by themselves what some callers come for."""
+    options = [option for menu in plan.menus.values() for option in menu.options.values()]
     return frozenset(
-        option.prompt
-        for menu in plan.menus.values()
-        for option in menu.options.values()
-        if isinstance(option, Information)
+        (
+            *(option.prompt for option in options if isinstance(option, Information)),
+            *(plan.outsides[option.outside].prompt for option in options if isinstance(option, ToOutside)),
+        )
     )

@@ -165,6 +165,10 @@ class CallActor:
 
     # -- legs --------------------------------------------------------------
 
+    def written(self) -> None:
+        """Note that Redis has the call as it is."""
+        self._saved = durable(self.call)
+
     def adopt_leg(self, token: str, *, up: bool, bridged: bool) -> None:
         """Take over a leg that was there before this actor."""
         n = offer_number(token)
@@ -192,7 +196,7 @@ class CallActor:
     # -- one step ----------------------------------------------------------
 
     async def _handle(self, happened: ev.Input) -> None:
-        env = Env(self._desk.now(), self._plan)
+        env = Env(self._desk.now(), self._plan, self._desk.calendar)
         self._recorder.write(happened, env)
         if isinstance(happened, ev.PromptDone):
             self._line.played(happened.serial)
@@ -281,6 +285,8 @@ class CallActor:
         """Return what only the worker knows of a call, for its history."""
         call = self.call
         facts = {"caller": call.caller.ref, "called": call.called, "plan": call.plan, "keys": call.keys}
+        if call.typed:
+            facts["typed"] = call.typed
         return json.dumps(facts, ensure_ascii=False)
 
     def _take_trail(self) -> str | None:
@@ -293,9 +299,9 @@ class CallActor:
         match effect:
             case fx.Answer():
                 line.answer()
-            case fx.Play(serial, prompts):
+            case fx.Play(serial, prompts, language):
                 self._watchdog.play(serial)
-                line.play(serial, prompts, lambda: self.put(ev.PromptDone(serial, played=False)))
+                line.play(serial, prompts, language, lambda: self.put(ev.PromptDone(serial, played=False)))
             case fx.StopPlay(serial):
                 line.stop_play(serial)
                 self._watchdog.over(serial)
@@ -309,7 +315,7 @@ class CallActor:
                 self._tokens[offer_number(token)] = token
                 refused = self._failed(ev.AgentFailed(token, "failed"))
                 beyond = node if node != self._desk.node else ""
-                line.dial(token, self._plan.agents[agent], self._plan.ring_timeout_ms, refused, beyond)
+                line.dial(token, self._desk.agent(self._plan, agent), self._plan.ring_timeout_ms, refused, beyond)
             case fx.Bridge(token):
                 self._watchdog.end()
                 line.bridge(token, self._failed(ev.BridgeFailed(token)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from ivr import log
 from ivr.core import inputs as ev
 from ivr.core.caller import CallId
+from ivr.core.schedule import ALWAYS_OPEN
 from ivr.core.state import Call
 from ivr.ledger.store import File, of_group
 from ivr.ledger.workdays import due
@@ -16,16 +17,18 @@ from ivr.telephony.actor import CallActor
 from ivr.telephony.callers import identify
 from ivr.telephony.ids import recording_name
 from ivr.telephony.line import Line
+from ivr.telephony.plans import Plans
 from ivr.telephony.recorder import Recorder
 from ivr.telephony.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from ivr.ari import AriClient
     from ivr.core import effects as fx
-    from ivr.core.plan import Plan
+    from ivr.core.plan import Agent, AgentId, Plan
+    from ivr.core.schedule import Calendar
     from ivr.queueing.model import Moves, NodeId
     from ivr.queueing.queue import Queue
     from ivr.telephony.metrics import Metrics
@@ -56,14 +59,16 @@ class Calls:
         ref_key: bytes,
         metrics: Metrics,
         recordings: Path | None,
+        find: Callable[[str], Awaitable[Plan | None]] | None = None,
+        calendar: Callable[[], Calendar] = lambda: ALWAYS_OPEN,
     ) -> None:
         self._ari = ari
         self.queue = queue
         self._ledger = ledger
-        self._plan = plan
+        self.plans = Plans(plan, find)
         self.node = node
         self._app = app
-        self._sounds = f"{sounds}/{plan.language}"
+        self._sounds = sounds
         self._ref_key = ref_key
         self._metrics = metrics
         self._recordings = recordings
@@ -71,6 +76,7 @@ class Calls:
         self._owed: dict[CallId, str] = {}
         self.ends: dict[CallId, str] | None = None
         """How calls ended while the shared queue is away: it must hear of it. None: it is there."""
+        self._calendar = calendar
         self.full: Callable[[], bool] = lambda: False
         """Whether the machine has nothing left for one more call."""
         self._lives = Tasks()
@@ -86,6 +92,11 @@ class Calls:
         return self._actors.get(CallId(call or ""))
 
     # -- what actors need (Desk) -------------------------------------------
+
+    @property
+    def calendar(self) -> Calendar:
+        """Return when people answer, as far as a step needs to know."""
+        return self._calendar()
 
     def now(self) -> int:
         """Return the site's time, Unix ms."""
@@ -116,23 +127,31 @@ class Calls:
 
     async def promise(self, call: Call, effect: fx.Promise) -> None:
         """Commit a promise to the ledger, or to the journal that stands in for it."""
-        topic = self._plan.topics[effect.topic]
-        # Who is cut off keeps the place: the file is as old as the call.
-        now = call.arrival if effect.kind == "dropped" else self.now()
+        plan = self.plans.of(call.plan)
+        # Who is called back keeps the place: the file is as old as the call.
+        now = self.now() if effect.kind == "message" else call.arrival
         recording = recording_name(call.id, effect.serial) if effect.kind == "message" else ""
         file = File(
             id=call.id,
-            site=self._plan.site,
+            site=plan.site,
             kind=effect.kind,
-            topic=topic.id,
-            owner=of_group(topic.groups[0]),
+            topic=effect.topic,
+            owner=of_group(self.plans.topic_owner(plan, effect.topic)),
             caller_ref=call.caller.ref,
             recording=recording,
             opened_ms=now,
-            due_ms=due(now, self._plan.message_due_days),
+            due_ms=due(now, plan.message_due_days),
             call=call.id,
         )
         await self._ledger.promise(file, call.caller.number)
+
+    def agent(self, plan: Plan, agent: AgentId) -> Agent:
+        """Return an agent, also one who is newer than a call's plan."""
+        return self.plans.agent(plan, agent)
+
+    def switch(self, plan: Plan) -> None:
+        """Begin new calls with another version; those in progress finish on theirs."""
+        self.plans.switch(plan, (actor.call.plan for actor in self))
 
     def owe(self, call: CallId, outcome: str) -> None:
         """Note an end that the queue could not be told."""
@@ -180,16 +199,18 @@ class Calls:
             return
         called, number, presentation = (*args[1:4], "", "", "")[:3]
         self._owed.pop(call_id, None)
-        caller = identify(call_id, number, presentation, self._plan, self._ref_key)
-        call = Call(call_id, caller, called, self._plan.version, self.now() - max(0, age_ms))
-        crowded = len(self) >= self._plan.max_calls or self.full()
+        plan = self.plans.current
+        caller = identify(call_id, number, presentation, plan, self._ref_key)
+        call = Call(call_id, caller, called, plan.version, self.now() - max(0, age_ms))
+        crowded = len(self) >= plan.max_calls or self.full()
         self.begin(call).put(ev.Started(full=crowded))
 
     def begin(self, call: Call) -> CallActor:
         """Return the living actor of a call that nobody here held."""
-        line = Line(self._ari, self._app, call.id, self._sounds)
+        plan = self.plans.of(call.plan)
+        line = Line(self._ari, self._app, call.id, self._sounds, plan.language)
         recorder = Recorder.begin(self._recordings, call) if self._recordings else None
-        actor = CallActor(call, self._plan, self, line, recorder)
+        actor = CallActor(call, plan, self, line, recorder)
         self._actors[call.id] = actor
         self._metrics.calls.set(len(self._actors))
         self._metrics.begun.inc()

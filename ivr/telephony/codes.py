@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Final
 from ivr import log
 from ivr.ari import AriError, NotFound
 from ivr.core.caller import CallId
-from ivr.core.codes import Longer, Pause, Ready, Say, read
+from ivr.core.codes import ADMIN, Crisis, Longer, Pause, Ready, Say, read
+from ivr.errors import IvrError
 from ivr.queueing.errors import QueueError
 from ivr.queueing.sayings import tell
 from ivr.telephony.ids import OwnId
 from ivr.telephony.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from ivr.ari import AriClient, Reply
-    from ivr.core.codes import Code
+    from ivr.core.codes import Dialled
     from ivr.core.plan import Agent, AgentSentences, Plan, PromptId
     from ivr.queueing.model import Moves
     from ivr.queueing.queue import Queue
@@ -47,19 +48,26 @@ class Codes:
         presence: Presence,
         route: Callable[[Moves], None],
         sounds: str,
+        admin: Callable[[str, str], Awaitable[bool]] | None = None,
     ) -> None:
         self._ari = ari
-        self._plan = plan
         self._queue = queue
         self._presence = presence
         self._route = route
-        self._sounds = f"{sounds}/{plan.language}"
-        self._agents = {agent.endpoint: agent for agent in plan.agents.values()}
+        self._sounds = sounds
+        self._admin = admin
+        self._agents: dict[str, Agent] = {}
+        self.switch(plan)
         self._over: dict[str, asyncio.Event] = {}
         self._tasks = Tasks()
 
     def __len__(self) -> int:
         return len(self._over)
+
+    def switch(self, plan: Plan) -> None:
+        """Read the codes that are dialled from now on by another version."""
+        self._plan = plan
+        self._agents = {agent.endpoint: agent for agent in plan.agents.values()}
 
     def arrived(self, channel: str, args: Sequence[str]) -> None:
         """Take a channel whose dialplan says `code,<code>,<endpoint>`; once."""
@@ -114,14 +122,14 @@ class Codes:
                     await self._ari.channels.playWithId(
                         channelId=channel,
                         playbackId=str(OwnId("pb", CallId(channel), 1)),
-                        media=f"sound:{self._sounds}/{sentence}",
+                        media=f"sound:{self._sounds}/{self._plan.language}/{sentence}",
                         lane=channel,
                     )
                     await over.wait()
         except NotFound:
             pass  # the agent has hung up
         except TimeoutError:
-            _log.warning("a code took too long", channel=channel, endpoint=endpoint, code=code)
+            _log.warning("a code took too long", channel=channel, endpoint=endpoint, code=code[:1])
         except AriError as error:
             _log.warning("Asterisk refused", operation=error.operation, reason=str(error))
         self._hang_up(channel)
@@ -141,15 +149,19 @@ class Codes:
         if words is None:
             return None
         refused = await self._told(agent, said)
-        _log.info("a code was dialled", endpoint=endpoint, code=code, refused=refused)
+        # A PIN is nobody's to read.
+        shown = f"{ADMIN}…" if code.startswith(ADMIN) else code
+        _log.info("a code was dialled", endpoint=endpoint, code=shown, refused=refused)
         return words.refused if said is None or refused is not None else _sentence(said, words)
 
-    async def _told(self, agent: Agent | None, said: Code | None) -> str | None:
+    async def _told(self, agent: Agent | None, said: Dialled | None) -> str | None:
         """Return why the queue holds nothing of it, None when it does."""
         if agent is None:
             return "unknown endpoint"
         if said is None:
             return "unknown code"
+        if isinstance(said, Crisis):
+            return await self._crisis(agent, said)
         try:
             # Busy first: *1 must not bring a caller to a phone that is still dialling.
             await self._presence.busy(agent.id)
@@ -159,8 +171,17 @@ class Codes:
         self._route(answer.moves)
         return answer.refused
 
+    async def _crisis(self, agent: Agent, said: Crisis) -> str | None:
+        """Begin or end a crisis; return why not."""
+        if self._admin is None:
+            return "not here"
+        try:
+            return None if await self._admin(said.digits, agent.id) else "refused"
+        except IvrError as error:
+            return str(error)
 
-def _sentence(said: Code, words: AgentSentences) -> PromptId:
+
+def _sentence(said: Dialled, words: AgentSentences) -> PromptId:
     match said:
         case Ready():
             return words.ready
@@ -170,3 +191,5 @@ def _sentence(said: Code, words: AgentSentences) -> PromptId:
             return words.outcome_kept
         case Longer():
             return words.wrap_longer
+        case Crisis():
+            return words.outcome_kept

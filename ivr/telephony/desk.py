@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from ivr.core import effects as fx
     from ivr.core.caller import CallId
+    from ivr.core.plan import Agent, AgentId, Plan
+    from ivr.core.schedule import Calendar
     from ivr.core.state import Call
     from ivr.queueing.model import Moves, NodeId
     from ivr.queueing.queue import Queue
@@ -27,11 +29,18 @@ class Desk(Protocol):
     def node(self) -> NodeId:
         """Return the node whose calls these are."""
 
+    @property
+    def calendar(self) -> Calendar:
+        """Return when people answer."""
+
     def route(self, reply: Moves) -> None:
         """Bring every offer of a queue reply to the call that it is for."""
 
     async def promise(self, call: Call, effect: fx.Promise) -> None:
         """Commit a promise; raises LedgerError."""
+
+    def agent(self, plan: Plan, agent: AgentId) -> Agent:
+        """Return an agent, also one who is newer than a call's plan."""
 
     def owe(self, call: CallId, outcome: str) -> None:
         """Note an end that the queue could not be told: it must still hear of it."""

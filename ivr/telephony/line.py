@@ -30,13 +30,14 @@ _WITHOUT_CALLER = "originator channel was not found"
 
 
 class Line:
-    """One caller's channel, and the legs and bridges that are its own."""
+    """One caller's channel, and the legs and bridges that are its own. Its prompts are `sounds`/`language`/`id`."""
 
-    def __init__(self, ari: AriClient, app: str, call: CallId, sounds: str) -> None:
+    def __init__(self, ari: AriClient, app: str, call: CallId, sounds: str, language: str) -> None:
         self._ari = ari
         self._app = app
         self._call = call
         self._sounds = sounds
+        self._language = language
         self._bridges: set[int] = set()
         self._legs: set[int] = set()
         self._playing: set[int] = set()
@@ -70,10 +71,10 @@ class Line:
             channelId=self._call, variable="TIMEOUT(absolute)", value=str(seconds), lane=self._call
         )
 
-    def play(self, serial: int, prompts: Sequence[PromptId], refused: Callable[[], None]) -> None:
-        """Play prompts to the caller, one after the other."""
+    def play(self, serial: int, prompts: Sequence[PromptId], language: str, refused: Callable[[], None]) -> None:
+        """Play prompts to the caller, one after the other; `language` empty: the plan's own."""
         self._playing.add(serial)
-        media = [f"sound:{self._sounds}/{prompt}" for prompt in prompts]
+        media = [f"sound:{self._sounds}/{language or self._language}/{prompt}" for prompt in prompts]
         reply = self._ari.channels.playWithId(
             channelId=self._call, playbackId=str(OwnId("pb", self._call, serial)), media=media, lane=self._call
         )

@@ -47,7 +47,7 @@ class FallbackMessages:
     def __init__(self, ari: AriClient, ledger: Ledger, plan: Plan, ref_key: bytes, now: Callable[[], int]) -> None:
         self._ari = ari
         self._ledger = ledger
-        self._plan = plan
+        self.plan = plan
         self._ref_key = ref_key
         self._now = now
         self._wanted = asyncio.Event()
@@ -106,19 +106,19 @@ class FallbackMessages:
         except NotFound:
             return  # another worker was quicker
         await self._ari.recordings.getStored(recordingName=kept)  # the only one from here on: it must be there
-        caller = identify(call, number, "", self._plan, self._ref_key)
-        general = self._plan.topics[self._plan.general]
+        caller = identify(call, number, "", self.plan, self._ref_key)
+        general = self.plan.topics[self.plan.general]
         opened = min(began(call) or self._now(), self._now())
         file = File(
             id=f"{call}.fallback",
-            site=self._plan.site,
+            site=self.plan.site,
             kind="message",
             topic=general.id,
             owner=of_group(general.groups[0]),
             caller_ref=caller.ref,
             recording=kept,
             opened_ms=opened,
-            due_ms=due(opened, self._plan.message_due_days),
+            due_ms=due(opened, self.plan.message_due_days),
             call=call,
         )
         await self._ledger.promise(file, caller.number)

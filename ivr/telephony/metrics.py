@@ -39,6 +39,9 @@ class Metrics:
             "1 while the machine cannot keep up: new callers have a promise",
             registry=self.registry,
         )
+        self.hours_unknown = Gauge(
+            "ivr_hours_unknown", "Schedules that cannot be worked out, and count as open", registry=self.registry
+        )
         self.adopted = Gauge("ivr_adopted", "Calls adopted at the last connect", registry=self.registry)
         self.adoption_s = Gauge(
             "ivr_adoption_seconds", "From the last connect until its last call was adopted", registry=self.registry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from ivr import log
@@ -12,7 +13,7 @@ from ivr.queueing.errors import QueueError, QueueFault, QueueUnavailable
 from ivr.telephony.ids import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
     from ivr.ari import AnyEvent, AriClient
     from ivr.core.plan import Agent, AgentId, Plan
@@ -43,17 +44,16 @@ class Presence:
         self._agents = {agent.endpoint: agent for agent in plan.agents.values()}
         self._outside: dict[str, AgentId] = {}
         self._untold: set[AgentId] = set()
-        self._turns = {agent: asyncio.Lock() for agent in plan.agents}
+        self._leaving: set[Agent] = set()
+        self._changed: set[str] = set()
+        self._turns: defaultdict[AgentId, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, ari: AriClient, queue: Queue | None = None) -> None:
         """Ask to hear of every agent's phone, and tell the queue who is there now and who is busy.
 
         `queue` is another one that is told instead, and what follows from it is nobody's business yet.
         """
-        sources = [f"endpoint:{_TECHNOLOGY}/{endpoint}" for endpoint in self._agents]
-        for first in range(0, len(sources), _SOURCES):
-            some = ",".join(sources[first : first + _SOURCES])
-            await ari.applications.subscribe(applicationName=self._app, eventSource=some)
+        await self._subscribe(ari, self._agents)
         self._outside.clear()
         for endpoint in await ari.endpoints.listByTech(tech=_TECHNOLOGY):
             agent = self._agents.get(endpoint.resource)
@@ -66,6 +66,40 @@ class Presence:
                 await queue.presence(agent.id, agent.groups, self._node, present=here, busy=busy)
             else:
                 await self._present(agent, present=here)
+
+    async def switch(self, plan: Plan, ari: AriClient) -> None:
+        """Follow another version: who is new is looked for, who is gone gets no more calls.
+
+        Who talks goes on talking, whoever is gone; who is in other groups now is told as such; nobody else is touched.
+        Raises QueueError, AriError; called again, it does what was left undone.
+        """
+        before, self._agents = self._agents, {agent.endpoint: agent for agent in plan.agents.values()}
+        self._leaving |= {agent for endpoint, agent in before.items() if endpoint not in self._agents}
+        self._changed |= {
+            endpoint
+            for endpoint, agent in self._agents.items()
+            if endpoint not in before or before[endpoint].groups != agent.groups
+        }
+        for agent in tuple(self._leaving):
+            if agent.endpoint not in self._agents:
+                await self._present(agent, present=False)
+            self._leaving.discard(agent)
+        changed = self._changed & self._agents.keys()
+        if changed and ari.connected:
+            await self._subscribe(ari, changed)
+            for endpoint in await ari.endpoints.listByTech(tech=_TECHNOLOGY):
+                if endpoint.resource in changed:
+                    agent = self._agents[endpoint.resource]
+                    if endpoint.resource not in before:
+                        self._outside |= {each: agent.id for each in endpoint.channel_ids if parse(each) is None}
+                    await self._present(agent, present=endpoint.state == _ONLINE)
+        self._changed.clear()
+
+    async def _subscribe(self, ari: AriClient, endpoints: Iterable[str]) -> None:
+        sources = [f"endpoint:{_TECHNOLOGY}/{endpoint}" for endpoint in endpoints]
+        for first in range(0, len(sources), _SOURCES):
+            some = ",".join(sources[first : first + _SOURCES])
+            await ari.applications.subscribe(applicationName=self._app, eventSource=some)
 
     def heard(self, event: AnyEvent) -> None:
         """Take an event about a phone, or about a channel of one that is not ours."""

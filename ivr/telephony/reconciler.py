@@ -91,6 +91,7 @@ class Reconciler:
         began = instant_ms(status.startup_time) if status is not None else 0
         restarted = self._began not in (None, began)
         held = self._held(await self._queue.calls_of(self._node))
+        await self._calls.plans.learn(known.call.plan for known in held.values() if known is not None)
         await self._end_unreadable(held)
         repairs = self._compare(channels, bridges, held)
         mended: list[Kind] = []
@@ -182,6 +183,7 @@ class Reconciler:
             return  # what was seen belongs to another connection
         actors = {actor.id: actor.call for actor in self._calls if not actor.over}
         held = self._held(record for record in records.values() if not self._calls.owes(record.call))
+        await self._calls.plans.learn(known.call.plan for known in held.values() if known is not None)
         repairs = self._compare(channels, bridges, held)
         found = differences(repairs, actors, records)
         sure, self._seen = found & self._seen, found - self._seen
@@ -259,6 +261,8 @@ class Reconciler:
     def _adopt(self, adoption: Adoption) -> asyncio.Future[float]:
         """Let an actor take the call where it is; the future is the instant at which it had."""
         actor = self._calls.get(adoption.call.id) or self._calls.begin(adoption.call)
+        if adoption.facts.placed:
+            actor.written()
         for token, state in adoption.facts.legs:
             actor.adopt_leg(token, up=state == "up", bridged=adoption.facts.bridged == token)
         actor.put(adoption.facts)

@@ -1,7 +1,7 @@
 """The recording of one call's inputs, with what came of each: a bug report that can be run again.
 
-One JSON object a line: the call at first, its number masked; then each input, and after it the
-effects that followed. An input without effects line is the one that broke the call.
+One JSON object a line: the call at first, its number masked; then each input, with the calendar where it is another
+than before, and after it the effects that followed. An input without effects line is the one that broke the call.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TextIO, get_args
 from ivr import log
 from ivr.core import inputs as ev
 from ivr.core.call import Env, step
+from ivr.core.schedule import ALWAYS_OPEN, Calendar, Crisis, Span, Timeline
 from ivr.core.state import decode, encode
 from ivr.errors import IvrError
 
@@ -37,6 +38,7 @@ class Recorder:
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
+        self._calendar: Calendar = ALWAYS_OPEN
 
     @classmethod
     def off(cls) -> Self:
@@ -63,6 +65,9 @@ class Recorder:
         """Add one input."""
         if self._stream is not None:
             line = {"now": env.now, "input": type(happened).__name__, **asdict(happened)}
+            if env.calendar != self._calendar:
+                self._calendar = env.calendar
+                line["calendar"] = asdict(env.calendar)
             self._put(json.dumps(line, ensure_ascii=False))
 
     def did(self, effects: Sequence[Effect]) -> None:
@@ -111,14 +116,31 @@ def replay(path: Path, plan: Plan) -> Iterator[Step]:
         call, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
         state = decode(call)
         rows = [json.loads(line) for line in lines]
+        calendar = ALWAYS_OPEN
         for row, after in zip(rows, [*rows[1:], {}], strict=True):
             if "did" in row:
                 continue
+            if "calendar" in row:
+                calendar = _calendar(row.pop("calendar"))
             now, happened = _input(dict(row))
-            state, effects = step(state, happened, Env(now, plan))
+            state, effects = step(state, happened, Env(now, plan, calendar))
             yield Step(now, happened, state, effects, tuple(after["did"]) if "did" in after else None)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordingError(f"{path} is not a recording of a call: {error}") from error
+
+
+def _calendar(row: dict[str, Any]) -> Calendar:
+    crisis = row["crisis"]
+    return Calendar(
+        site=_timeline(row["site"]),
+        topics=row["topics"],
+        hours={name: _timeline(hours) for name, hours in row["hours"].items()},
+        crisis=Crisis(**crisis) if crisis is not None else None,
+    )
+
+
+def _timeline(row: dict[str, Any]) -> Timeline:
+    return Timeline(tuple(Span(**span) for span in row["spans"]))
 
 
 def _input(row: dict[str, Any]) -> tuple[int, ev.Input]:

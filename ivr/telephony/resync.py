@@ -46,10 +46,11 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A call, and the serials of what may be heard in it."""
+    """A call, and the serials of what may be heard in it. `placed`: as Redis has it, it waits without an offer."""
 
     call: Call
     playing: tuple[int, ...] = ()
+    placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ def revive(record: CallRecord) -> Held:
     ValueError for a snapshot that no version wrote.
     """
     call = decode(record.snapshot)
-    return Held(_as_queued(call, record), may_play(call))
+    placed = record.state == "waiting" and isinstance(call.phase, Waiting) and record.topic == call.phase.topic
+    return Held(_as_queued(call, record), may_play(call), placed)
 
 
 def _as_queued(call: Call, record: CallRecord) -> Call:
@@ -193,4 +195,4 @@ def _facts(held: Held, channels: Mapping[str, Channel], bridges: Sequence[Bridge
         if {str(call.id), leg_id} <= members:
             bridged = each.token
     answered = channels[call.id].state == UP
-    return Adopted(tuple(legs), bridged, isinstance(call.phase, Recording), held.playing, answered)
+    return Adopted(tuple(legs), bridged, isinstance(call.phase, Recording), held.playing, answered, held.placed)

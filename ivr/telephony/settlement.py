@@ -21,7 +21,7 @@ from ivr.queueing.model import Epoch
 from ivr.telephony.lease import LEASE_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ivr.ari import AriClient
     from ivr.core.state import Call
@@ -61,6 +61,8 @@ def astray(call: Call, record: CallRecord | None) -> bool:
 class Settlement:
     """Moves the state of one worker's site between its homes, and keeps it right. `keep` runs beside the worker.
 
+    `routing` tells the routing that holds at the instant at which it is asked.
+
     While it moves, no command of anybody else's goes out: each finds the state as its call left it.
     """
 
@@ -69,7 +71,7 @@ class Settlement:
         *,
         ari: AriClient,
         queue: Queue,
-        routing: Routing,
+        routing: Callable[[], Routing],
         lease: NodeLease,
         presence: Presence,
         calls: Calls,
@@ -121,10 +123,10 @@ class Settlement:
                 self._arrived(there)
 
     async def _enter(self, queue: Queue) -> None:
-        """Enter the site's present epoch, or begin one, with the plan's routing."""
+        """Enter the site's present epoch, or begin one, with the routing that holds now."""
         await queue.learn_clock()
         founded = await queue.found(Epoch(secrets.token_hex(4)))
-        await queue.configure(self._routing)
+        await queue.configure(self._routing())
         if founded.created:
             _log.info("began a new epoch", epoch=founded.epoch, home=queue.home)
 
@@ -135,6 +137,10 @@ class Settlement:
         self._metrics.emergency.set(away)
 
     # -- life --------------------------------------------------------------
+
+    async def reroute(self) -> None:
+        """Put the routing that holds now in force, where the state is; nothing else of it changes."""
+        self._calls.route(await self._queue.configure(self._routing()))
 
     async def keep(self) -> None:
         """Go home when home is back; compare after every doubt. For ever."""

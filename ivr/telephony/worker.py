@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from ivr import log
 from ivr.ari import Connected, Disconnected, Replaced
+from ivr.core.schedule import ALWAYS_OPEN
+from ivr.core.staffing import USUAL
 from ivr.queueing.errors import QueueError
 from ivr.queueing.model import News, NodeId, Offer, Withdrawn
 from ivr.queueing.routing import routing_of
@@ -26,13 +28,16 @@ from ivr.telephony.settlement import Settlement
 from ivr.telephony.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from pathlib import Path
     from typing import Any
 
     from ivr.ari import AriClient, Event, State
     from ivr.core.plan import Plan
+    from ivr.core.schedule import Calendar
+    from ivr.core.staffing import Staffing
     from ivr.queueing.listener import OfferListener
+    from ivr.queueing.model import Routing
     from ivr.queueing.queue import Queue
     from ivr.telephony.calls import Keeper
     from ivr.telephony.lease import Loss
@@ -50,7 +55,10 @@ _log = log.get("worker")
 class Worker:
     """Holds every call of one node. `run` returns only when cancelled.
 
-    `aside` are tasks by name that live beside it, from the moment that the node is ours; they end with it.
+    `admin` takes what somebody dialled after *9, and who it was. `find` brings a version of the plan that a call began
+    with elsewhere; `retired` are topics that are gone, each with the one whose people answer who waits there still.
+    `staffing` tells who is there as far as the plan knows, at each instant; `reroute` when that has changed. `aside`
+    are tasks by name that live beside it, from the moment that the node is ours; they end with it.
     """
 
     def __init__(  # noqa: PLR0913 - everything that it serves with, by name
@@ -68,6 +76,11 @@ class Worker:
         metrics: Metrics,
         wrap_ms: int | None = None,
         recordings: Path | None = None,
+        admin: Callable[[str, str], Awaitable[bool]] | None = None,
+        find: Callable[[str], Awaitable[Plan | None]] | None = None,
+        retired: Mapping[str, str] | None = None,
+        staffing: Callable[[], Staffing] = lambda: USUAL,
+        calendar: Callable[[], Calendar] = lambda: ALWAYS_OPEN,
         aside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
     ) -> None:
         self._ari = ari
@@ -91,20 +104,23 @@ class Worker:
             ref_key=ref_key,
             metrics=metrics,
             recordings=recordings,
+            find=find,
+            calendar=calendar,
         )
+        self._wrap_ms, self._staffing, self._retired = wrap_ms, staffing, retired or {}
         self._capacity = Capacity(ari, metrics)
         self.calls.full = lambda: self._capacity.full
         self._presence = Presence(plan, app, self._node, queue, self.calls.route, self._tasks)
         self._settlement = Settlement(
             ari=ari,
             queue=queue,
-            routing=routing_of(plan, wrap_ms),
+            routing=self._routing,
             lease=self._lease,
             presence=self._presence,
             calls=self.calls,
             metrics=metrics,
         )
-        self.codes = Codes(ari, plan, queue, self._presence, self.calls.route, sounds)
+        self.codes = Codes(ari, plan, queue, self._presence, self.calls.route, sounds, admin)
         self._router = Router(ari, self.calls, self.codes, self._presence)
         self._reconciler = Reconciler(
             ari=ari,
@@ -184,6 +200,26 @@ class Worker:
                 self.calls.route(reaped)
                 for offer in reaped.live:
                     self.calls.tell(offer)
+
+    # -- the plan ----------------------------------------------------------
+
+    async def switch(self, plan: Plan, retired: Mapping[str, str]) -> None:
+        """Serve another version of the plan; calls in progress finish on theirs. Raises QueueError, AriError.
+
+        Then it is called again: what was done is not done anew.
+        """
+        self.calls.switch(plan)
+        self.codes.switch(plan)
+        await self._presence.switch(plan, self._ari)
+        self._retired = retired
+        await self._settlement.reroute()
+
+    def _routing(self) -> Routing:
+        return routing_of(self.calls.plans.current, self._wrap_ms, self._staffing(), self._retired)
+
+    async def reroute(self) -> None:
+        """Put in force what the plan and who is there say now; QueueError when the queue cannot be told."""
+        await self._settlement.reroute()
 
     # -- the connection ----------------------------------------------------
 

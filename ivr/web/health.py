@@ -9,16 +9,19 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
     from prometheus_client import CollectorRegistry
 
 
 @asynccontextmanager
 async def serve_health(
-    bind: str, registry: CollectorRegistry, ready: Callable[[], Awaitable[Mapping[str, bool]]]
+    bind: str,
+    registry: CollectorRegistry,
+    ready: Callable[[], Awaitable[Mapping[str, bool]]],
+    routes: Iterable[web.RouteDef] = (),
 ) -> AsyncIterator[None]:
-    """Serve the three addresses on `bind` ("host:port") while the context lasts.
+    """Serve the three addresses, and `routes`, on `bind` ("host:port") while the context lasts.
 
     `/readyz` answers 503 while any part named by `ready` is False.
     """
@@ -34,7 +37,9 @@ async def serve_health(
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     application = web.Application()
-    application.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
+    application.add_routes(
+        [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics), *routes]
+    )
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     host, _, port = bind.rpartition(":")

@@ -258,11 +258,14 @@ async def test_everybody_who_waits_when_the_last_agent_leaves_has_a_promise(tria
         calls=AT_CLOSING,
         rate=10,
         patience_ms=110_000,
+        quiet_ms=1_000,
     )
     async with await start_callers(ensure_root(None), spec) as callers:
 
         async def all_wait() -> bool:
-            return sum(map(len, (await trial.state()).waiting.values())) == AT_CLOSING
+            # Who was one too many for the machine has a file of the general desk already.
+            promised = len(await files(trial)) - count
+            return sum(map(len, (await trial.state()).waiting.values())) + promised == AT_CLOSING
 
         await until(30 + AT_CLOSING / 5, f"{AT_CLOSING} callers wait", all_wait)
         await agent.unregister()
@@ -271,7 +274,9 @@ async def test_everybody_who_waits_when_the_last_agent_leaves_has_a_promise(tria
     await trial.nothing_left()
     new = (await files(trial))[count:]
     assert len(new) == AT_CLOSING
-    assert {owner.rpartition(":")[2] for _, owner, _ in new} == {"etat-civil"}
+    owners = {owner.rpartition(":")[2] for _, owner, _ in new}
+    assert "etat-civil" in owners
+    assert owners <= {"etat-civil", trial.house.plan.general}
     assert not before & {name for _, _, name in new if name}
 
 

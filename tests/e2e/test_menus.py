@@ -89,7 +89,7 @@ async def test_two_keys_that_mean_nothing_lead_to_people(trial: Trial) -> None:
     key = (await call.digits("8"))[0].released_ns
     await trial.hears(call, trial.said.invalid, key)
     await trial.hears(call, trial.menu.short_prompt, key)
-    again = (await call.digits("9"))[0].released_ns
+    again = (await call.digits("7"))[0].released_ns
     await trial.rings(agent)
     await trial.hears(call, trial.said.to_human, again)
     assert await trial.topic() == "accueil"

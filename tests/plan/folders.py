@@ -81,6 +81,8 @@ prompts:
   menu-principal: Pour un, tapez 1. Pour deux, tapez 2. Pour trois, tapez 3.
   menu-suite: Pour l'accueil, tapez 1.
 """
+CONTINUITY: Final = "continuity: [message]\n"
+"""Added to the end of a site.yaml that has none, where it moves no line."""
 SOUND: Final = {
     "site.yaml": SITE,
     "menu.yaml": MENU,
@@ -95,6 +97,8 @@ def write(folder: Path, **changed: str | None) -> Path:
     """Write the sound files into `folder`, some replaced (`menu="…"`) or left out (None)."""
     for name, text in SOUND.items():
         new = changed.get(name.removesuffix(".yaml"), text)
+        if name == "site.yaml" and new is not None and new.startswith("id: ") and "continuity:" not in new:
+            new += CONTINUITY
         if new is not None:
             (folder / name).write_text(new, encoding="utf-8")
     return folder

@@ -117,7 +117,8 @@ def test_a_report_shows_the_line_and_the_cure(tmp_path: Path) -> None:
         "menu.yaml:6:11: erreur: « topc » n'est pas une clé connue ici. [unknown-key]\n"
         "    6 |       1: {topc: etat-civil}\n"
         "      |           ^\n"
-        "      → Vouliez-vous écrire « topic » ? Clés admises : topic, menu, information."
+        "      → Vouliez-vous écrire « topic » ? Clés admises : topic, menu, information, outside, language, digits,"
+        " pilot."
     )
     english = format_faults(loaded.faults, "en")
     assert "menu.yaml:6:11: error: “topc” is not a known key here." in english

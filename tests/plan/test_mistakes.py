@@ -28,10 +28,12 @@ class Mistake(NamedTuple):
 MISTAKES = (
     Mistake("menu.yaml", "topic: etat-civil", "topc: etat-civil",
             "menu.yaml:6:11 error unknown-key", "« topc » n'est pas une clé connue ici.",
-            "Vouliez-vous écrire « topic » ? Clés admises : topic, menu, information."),
+            "Vouliez-vous écrire « topic » ? Clés admises : topic, menu, information, outside, language, digits,"
+            " pilot."),
     Mistake("menu.yaml", "topic: etat-civil", "motif: etat-civil",
             "menu.yaml:6:11 error unknown-key", "« motif » n'est pas une clé connue ici.",
-            "Vouliez-vous écrire « topic » ? Clés admises : topic, menu, information."),
+            "Vouliez-vous écrire « topic » ? Clés admises : topic, menu, information, outside, language, digits,"
+            " pilot."),
     Mistake("menu.yaml", "topic: etat-civil", "topic: etat-civi",
             "menu.yaml:6:18 error unknown-reference", "Le motif « etat-civi » n'existe pas.",
             "Vouliez-vous écrire « etat-civil » ? Ajoutez « etat-civi » dans topics.yaml,"
@@ -56,7 +58,7 @@ MISTAKES = (
             'Écrivez "*": … ; mais * répète toujours le menu et ne se redéfinit pas.'),
     Mistake("menu.yaml", "{menu: suite}", "{menu: suite, topic: accueil}",
             "menu.yaml:7:7 error option-target",
-            "Un choix mène à une seule chose : topic, menu ou information (2 ici).",
+            "Un choix mène à une seule chose : topic, menu, information, outside, language ou digits (2 ici).",
             "Écrivez par exemple « 1: {topic: etat-civil} »."),
     Mistake("menu.yaml", "{menu: suite}", "{menu: suite",
             "menu.yaml:7:10 error bracket-open",

@@ -29,13 +29,16 @@ async def test_pico_speaks_pessac(tmp_path: Path) -> None:
     report = build_site(loaded, tmp_path / "out", Pico(root), cache_dir=tmp_path / "cache")
     assert missing(loaded, tmp_path / "out") == []
     assert report.warnings == ()
-    (french,) = report.languages
+    french, english = report.languages
+    unsaid = loaded.plan.prompts - {prompt.prompt for prompt in english.prompts}
+    assert PromptId("bonjour") in unsaid
+    assert PromptId("menu-principal") not in unsaid
     built = {prompt.prompt: prompt for prompt in french.prompts}
     assert loaded.plan.prompts <= built.keys()
     plan = loaded.plan
     opening = built[plan.announcements.greeting].ms + built[plan.menus[plan.root].prompt].ms
     assert opening <= GREETING_AND_MENU_MS, "nobody listens to more before choosing"
-    for prompt in built.values():
+    for prompt in (*built.values(), *english.prompts):
         assert prompt.lufs == pytest.approx(TARGET_LUFS, abs=2)
         assert prompt.peak_db <= PEAK_DB
     heard = decode(np.frombuffer(built[PromptId("bonjour")].path.read_bytes(), np.uint8)) / 32_768

@@ -84,7 +84,7 @@ def the_invariants_hold(dump: Dump, ref: Reference) -> None:
         f"{group}|{agent.idle:013d}|{agent.id}"
         for agent in dump.agents.values()
         if agent.state == "idle"
-        for group in (*agent.groups, "*")
+        for group in ref.agents[agent.id].able
     )
     # whoever still waits is not before a caller whom this step offered to an agent of theirs
     for made in ref.made:

@@ -63,12 +63,18 @@ class Agent:
     uncoded: bool = False
     extended: int = 0
     nonce: str | None = None
+    leave: bool = False
+    more: tuple[str, ...] = ()
+
+    @property
+    def able(self) -> set[str]:
+        return {*self.groups, *self.more, "*"}
 
     @property
     def state(self) -> str:
         if self.token:
             return "talking" if self.answered else "offered"
-        if not self.present:
+        if not self.present or self.leave:
             return "away"
         if self.pause is not None:
             return "paused"
@@ -76,7 +82,7 @@ class Agent:
 
     @property
     def staff(self) -> bool:
-        return self.present and (self.pause is None or self.short)
+        return self.present and not self.leave and (self.pause is None or self.short)
 
     @property
     def due(self) -> int | None:
@@ -127,6 +133,8 @@ class Reference:
     ranks: dict[str, dict[str, int]] = field(default_factory=dict)
     times: dict[str, int] = field(default_factory=dict)
     coded: bool = False
+    leave: dict[str, bool] = field(default_factory=dict)
+    stands_in: dict[str, str] = field(default_factory=dict)
     made: list[Offer] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
     told: list[tuple[str, str]] = field(default_factory=list)
@@ -137,6 +145,7 @@ class Reference:
         self.clock = max(self.clock, now)
         self.made, self.withdrawn, self.told, self.unresolved, self.preferred = [], [], [], [], {}
         args = {key: value for key, value in command.args.items() if value is not None}
+        self.roster()
         crews = {line: self.crew(*line) for line in self.lines()}
         result = getattr(self, f"do_{command.name}")(args, command.snapshot)
         self.settle()
@@ -145,7 +154,13 @@ class Reference:
         self.dispatch()
         return result
 
+    def roster(self) -> None:
+        for agent in self.agents.values():
+            agent.leave = agent.id in self.leave
+            agent.more = tuple(group for group in self.stands_in.get(agent.id, "").split("|") if group)
+
     def settle(self) -> None:
+        self.roster()
         for agent in self.agents.values():
             if agent.state == "idle":
                 agent.idle = agent.idle if agent.idle is not None else self.clock
@@ -158,7 +173,7 @@ class Reference:
         return [(topic, step) for topic, known in self.topics.items() for step in range(len(known["steps"]))]
 
     def serves(self, agent: Agent, topic: str, step: int) -> bool:
-        return bool({*agent.groups, "*"} & set(self.topics[topic]["steps"][step]["groups"]))
+        return bool(agent.able & set(self.topics[topic]["steps"][step]["groups"]))
 
     def crew(self, topic: str, step: int) -> int:
         return sum(agent.staff and self.serves(agent, topic, step) for agent in self.agents.values())
@@ -237,7 +252,7 @@ class Reference:
         if topic["ordered"]:
             for group in topic["steps"][call.step]["groups"]:
                 ranks = self.ranks.get(group, {})
-                ranked = [agent for agent in able if group in {*agent.groups, "*"} and agent.id in ranks]
+                ranked = [agent for agent in able if group in agent.able and agent.id in ranks]
                 if ranked:
                     return min(ranked, key=lambda agent: ranks[agent.id])
         return min(able, key=lambda agent: (agent.idle or 0, agent.id), default=None)
@@ -314,11 +329,14 @@ class Reference:
         if not caller:
             return
         key = (caller, topic)
-        known = self.known.setdefault(key, Known())
+        known = self.known.get(key, Known())
         if owes:
             known.owner, known.owned = agent.id, self.clock
-        else:
+        elif known.owner:
             known.owner = None
+        else:
+            return  # what else is remembered ends at its own time
+        self.known[key] = known
         self.keep(key)
 
     def conclude(self, agent: Agent) -> None:
@@ -350,12 +368,14 @@ class Reference:
         kept = {
             topic: known for topic, known in self.topics.items() if topic in used and topic not in routing["topics"]
         }
-        before = (self.topics, self.times, self.ranks, self.coded)
+        before = (self.topics, self.times, self.ranks, self.coded, self.leave, self.stands_in)
         self.topics = {**kept, **routing["topics"]}
         self.times = {name: value for name, value in routing.items() if name.endswith("_ms")}
         self.ranks, self.coded = routing["ranks"], routing["coded"]
-        if (self.topics, self.times, self.ranks, self.coded) == before:
+        self.leave, self.stands_in = routing["leave"], routing["stands_in"]
+        if (self.topics, self.times, self.ranks, self.coded, self.leave, self.stands_in) == before:
             return
+        self.roster()
         for call in self.calls.values():
             if call.playing:
                 call.step = 0

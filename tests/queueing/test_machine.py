@@ -81,6 +81,8 @@ ROUTINGS = (
         cooldown_ms=0,
         empty_grace_ms=5_000,
         coded=True,
+        leave=frozenset({AgentId("bob")}),
+        stands_in={AgentId("ann"): (GroupId("urban"),)},
     ),
 )
 

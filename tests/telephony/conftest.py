@@ -16,6 +16,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from ivr.ari import AriClient, Backoff
 from ivr.core.caller import CallId
 from ivr.core.plan import AgentId
+from ivr.core.staffing import USUAL
 from ivr.ledger.store import Ledger
 from ivr.queueing.listener import OfferListener
 from ivr.queueing.model import NodeId
@@ -80,6 +81,7 @@ class Hall:
         self.plan = plan
         self.recordings = recordings
         self.metrics = Metrics()
+        self.staffing = USUAL
         self.queue = self.new_queue(redis)
         self.complaints: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: self.complaints.append(context))
@@ -107,6 +109,7 @@ class Hall:
             ref_key=b"k",
             metrics=self.metrics,
             recordings=recordings,
+            staffing=lambda: self.staffing,
         )
         self.running: asyncio.Task[None] | None = None
 

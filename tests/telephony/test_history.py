@@ -87,7 +87,7 @@ async def test_side_tasks_begin_with_the_node_and_end_with_the_worker(hall: Hall
 async def test_a_side_task_that_breaks_begins_again_and_no_call_notices(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "ASIDE_AGAIN_S", 0.0)
+    monkeypatch.setattr(worker, "ASIDE_AGAIN_S", 0.05)
     begun: asyncio.Queue[int] = asyncio.Queue()
 
     async def breaks() -> None:

@@ -30,7 +30,9 @@ async def test_an_agent_has_not_failed_because_the_caller_is_gone(status: int, m
         fake.on("POST", "channels/leg.*", refuse(status, message))
         async with AriClient(fake.url, fake.user, fake.password, "ivr-a") as client:
             await client.wait_connected()
-            Line(client, "ivr-a", CallId("a-1.1"), "/sounds").dial("e:1", ALICE, 5_000, lambda: heard.append("failed"))
+            Line(client, "ivr-a", CallId("a-1.1"), "/sounds", "fr").dial(
+                "e:1", ALICE, 5_000, lambda: heard.append("failed")
+            )
             await client.asterisk.ping(lane="a-1.1")
     assert heard == told
 

@@ -192,6 +192,14 @@ def test_an_offer_is_what_the_queue_says_it_is() -> None:
     assert revive(record(replace(waiting, offers=(OFFER,)), "waiting")).call.phase == waiting
 
 
+def test_a_place_that_the_queue_holds_need_not_be_asked_for() -> None:
+    waiting = Waiting(TOPIC, TOPIC, 5)
+    assert revive(record(waiting, "waiting")).placed
+    assert not revive(record(waiting, "offered", OFFER)).placed
+    assert not revive(record(waiting, "held")).placed
+    assert not revive(record(replace(waiting, topic=TopicId("voirie")), "waiting")).placed
+
+
 def test_a_talk_is_what_the_queue_says_it_is() -> None:
     talk = Talking(TOPIC, replace(OFFER, answered=True), 5)
     assert revive(record(Waiting(TOPIC, TOPIC, 5), "talking", OFFER)).call.phase == talk

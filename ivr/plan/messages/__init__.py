@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ivr.plan.messages.continuity import CONTINUITY
+from ivr.plan.messages.hours import HOURS
 from ivr.plan.messages.people import PEOPLE
 from ivr.plan.messages.rules import RULES
 from ivr.plan.messages.shape import SHAPE
@@ -16,4 +18,4 @@ from ivr.plan.messages.source import FILES, SYNTAX
 if TYPE_CHECKING:
     from ivr.plan.messages.message import Message
 
-MESSAGES: Final[dict[str, Message]] = FILES | SYNTAX | SHAPE | RULES | PEOPLE
+MESSAGES: Final[dict[str, Message]] = FILES | SYNTAX | SHAPE | RULES | PEOPLE | HOURS | CONTINUITY

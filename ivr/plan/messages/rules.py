@@ -13,6 +13,12 @@ RULES: Final[dict[str, Message]] = {
         "{hint_fr}Ajoutez « {value} » dans {file}, ou corrigez le nom.",
         "{hint_en}Add “{value}” to {file}, or mend the name.",
     ),
+    "successor-of-living": Message(
+        "« {value} » a un successeur, mais est encore dans {file}.",
+        "“{value}” has a successor, but is still in {file}.",
+        "Retirez-le de {file}, ou retirez cette ligne.",
+        "Remove it from {file}, or remove this line.",
+    ),
     "unreachable-menu": Message(
         "Aucun choix ne mène au menu « {menu} ».",
         "No option leads to the menu “{menu}”.",

@@ -115,9 +115,15 @@ SHAPE: Final[dict[str, Message]] = {
         "Écrivez dix chiffres (05 36 49 00 00) ou la forme internationale (+33536490000).",
         "Write ten digits (05 36 49 00 00) or the international form (+33536490000).",
     ),
+    "pilot-target": Message(
+        "Un essai (« pilot ») ne va qu'avec un motif.",
+        "A trial (“pilot”) goes with a topic only.",
+        "Donnez « topic: » à ce choix, ou retirez « pilot ».",
+        "Give this option a “topic:”, or remove “pilot”.",
+    ),
     "option-target": Message(
-        "Un choix mène à une seule chose : topic, menu ou information ({count} ici).",
-        "An option leads to one thing only: topic, menu or information ({count} here).",
+        "Un choix mène à une seule chose : topic, menu, information, outside, language ou digits ({count} ici).",
+        "An option leads to one thing only: topic, menu, information, outside, language or digits ({count} here).",
         "Écrivez par exemple « 1: {{topic: etat-civil}} ».",
         "Write for instance “1: {{topic: etat-civil}}”.",
     ),

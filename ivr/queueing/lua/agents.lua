@@ -5,7 +5,7 @@
 local function state_of(a)
   if a.token then
     return a.answered and 'talking' or 'offered'
-  elseif not a.present then
+  elseif not a.present or on_leave(a) then
     return 'away'
   elseif a.pause then
     return 'paused'
@@ -21,7 +21,7 @@ end
 -- ('#') in a group whose agents have an order.
 local function idle_members(a)
   local members = {}
-  for group in each(a.groups .. '|*') do
+  for group in each(groups_of(a) .. '|*') do
     members[#members + 1] = group .. '|' .. string.format('%013.0f', a.idle) .. '|' .. a.id
     local rank = routing.ranks[group] and routing.ranks[group][a.id]
     if rank then
@@ -55,9 +55,10 @@ local function settle_idle(a, at)
   a.listed = wanted
 end
 
--- Counted in its lines' crews while present and not on a long or overdue pause.
+-- Counted in its lines' crews while present, not on leave and not on a long or overdue pause.
 local function settle_crew(a)
-  local wanted = a.present and (not a.pause or a.short) and a.groups or nil
+  local there = a.present and not on_leave(a) and (not a.pause or a.short)
+  local wanted = there and groups_of(a) or nil
   if wanted ~= a.counted then
     if a.counted then
       count_crew(a.counted, -1)

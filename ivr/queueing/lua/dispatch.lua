@@ -199,7 +199,7 @@ end
 -- The oldest caller over all lines of an agent's groups.
 local function oldest_for(a)
   local best
-  each_line(a.groups, function(line)
+  each_line(groups_of(a), function(line)
     local first = redis.call('ZRANGE', WAITING[line], 0, 0, 'WITHSCORES')
     local at = tonumber(first[2])
     if first[1] and (not best or at < best.at or (at == best.at and first[1] < best.id)) then

@@ -4,6 +4,17 @@ local function line_of(topic, step)
   return topic .. '~' .. int(step)
 end
 
+-- On leave, whatever their phone says: they get no offers and count for nobody.
+local function on_leave(a)
+  return routing.leave ~= nil and routing.leave[a.id] == true
+end
+
+-- The groups that an agent answers in: their own, and those of whom they stand in for.
+local function groups_of(a)
+  local more = routing.stands_in and routing.stands_in[a.id]
+  return more and a.groups .. '|' .. more or a.groups
+end
+
 -- Calls `act` once for every line that the agent's groups serve.
 local function each_line(groups, act)
   local seen = {}

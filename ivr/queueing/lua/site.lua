@@ -27,7 +27,7 @@ local function serves(groups, line)
   end
 end
 
--- Counts every crew anew, and finds every idle agent where the routing now looks.
+-- Counts every crew anew, and finds every agent where and as the routing now has them.
 local function muster(before)
   for topic, known in pairs(before.topics) do
     for step = 0, #known.steps - 1 do
@@ -35,14 +35,15 @@ local function muster(before)
     end
   end
   for _, id in ipairs(redis.call('HKEYS', AGENTS)) do
-    local a = agent_of(id)
-    if a.counted then
-      count_crew(a.counted, 1)
-    end
-    if a.listed then
-      settle_idle(a, now)
+    local a, listed = agent_of(id), nil
+    local state = a.state
+    a.counted, listed = nil, a.listed
+    settle(a, now)
+    if listed and a.listed then
       freed[#freed + 1] = id
-      put_agent(a)
+    end
+    if a.state ~= state then
+      log_agent(a, on_leave(a) and 'leave' or 'back')
     end
   end
 end

@@ -1,0 +1,185 @@
+"""A publication and a rollback under load: no call is disturbed, no agent, no place; new callers meet the new menu."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+import pytest_asyncio
+
+from ivr.lab import audio
+from ivr.lab.house import House
+from ivr.lab.scenes import AGENT_HZ, CALLER_HZ, until
+from ivr.ledger.store import Ledger
+from ivr.plan import load, load_or_raise
+from ivr.publish.publication import prepare
+from ivr.publish.shelf import Shelf
+from ivr.publish.store import Publications
+from ivr.publish.version import Files
+from ivr.queueing.connect import connect
+from ivr.settings import Settings
+from tests.e2e.trial import Trial
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ivr.core.plan import Plan
+    from ivr.lab.phones import PhoneCall
+    from ivr.plan import Loaded
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+SWITCHED_S: Final = 1.0
+ROLLED_BACK_S: Final = 5.0
+EVERY_S: Final = 0.4
+"""Between two callers of the load: their phones are in this process; `make proof` has ten a second."""
+GAP_S: Final = 0.2
+OTHER: Final = "secours-accueil"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def trial(
+    quick_plan: tuple[Plan, Path], tones: tuple[Path, dict[str, int]], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Trial]:
+    folder = tmp_path_factory.mktemp("published") / "pessac"
+    await asyncio.to_thread(shutil.copytree, quick_plan[1], folder)
+    async with (
+        House(quick_plan[0], folder, tones[0], {"IVR_WRAP_MS": "0"}) as house,
+        Trial(house, tones[1], 60) as trial,
+    ):
+        yield trial
+        assert house.complaints() == []
+
+
+class Desk:
+    """An admin's: what is published, and how it is."""
+
+    def __init__(self, store: Publications, shelf: Shelf) -> None:
+        self.store = store
+        self.shelf = shelf
+
+    async def publish(self, draft: Loaded) -> float:
+        """Publish a folder; return how long it took."""
+        began = time.monotonic()
+        found = await self.store.current()
+        assert found is not None
+        current = found, self.shelf.lay(found)
+        ready = prepare(draft, Files.of(draft.folder), current, author="Claire", note="", now=1, waiting={}, owed=())
+        await self.store.publish(ready.published)
+        return time.monotonic() - began
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(trial: Trial, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    env = trial.house.env
+    known = {name.removeprefix("IVR_").lower(): value for name, value in env.items() if name.startswith("IVR_")}
+    settings = Settings(**{name: value for name, value in known.items() if name in Settings.model_fields})  # type: ignore[arg-type]
+    async with AsyncExitStack() as closing:
+        redis = connect(settings.redis_url, timeout_s=3)
+        closing.push_async_callback(redis.aclose)
+        ledger = await closing.enter_async_context(Ledger(settings.ledger))
+        store = Publications(redis, ledger, trial.house.plan.site)
+        yield Desk(store, Shelf(tmp_path_factory.mktemp("shelf")))
+
+
+class Load:
+    """Callers who listen to the first menu for a moment, one after another, until it is told to end."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.calls: list[PhoneCall] = []
+        self._ending = asyncio.Event()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            while not self._ending.is_set():
+                group.create_task(self._one())
+                await asyncio.wait([asyncio.create_task(self._ending.wait())], timeout=EVERY_S)
+
+    async def _one(self) -> None:
+        call = await self.trial.talk_to_menu()
+        self.calls.append(call)
+
+        async def heard() -> bool:
+            return bool(await self.heard(call))
+
+        await until(8.0, "a menu is heard", heard)
+        await call.hangup()
+
+    async def heard(self, call: PhoneCall) -> str:
+        """Which first menu it heard."""
+        for name in (self.trial.menu.prompt, OTHER):
+            if await self.trial.seconds_of(call, name) >= 0.3:
+                return name
+        return ""
+
+    def end(self) -> None:
+        self._ending.set()
+
+
+async def test_a_publication_and_a_rollback_disturb_no_call(trial: Trial, desk: Desk, tmp_path: Path) -> None:
+    house, old_menu = trial.house, str(trial.menu.prompt)
+    before = load_or_raise(_folder(house))[1]
+    agent = await trial.agent()
+    caller, talk = await trial.joined(agent)
+    await talk.play_tone(AGENT_HZ)
+    await caller.play_tone(CALLER_HZ)
+    await trial.hears_tone(caller, AGENT_HZ)
+    waiting = await trial.talk_to_menu()
+    await waiting.digits("1")
+    await trial.hears(waiting, "hold")
+    thinking = await trial.talk_to_menu()
+    await trial.hears(thinking, old_menu)
+    held = await trial.state()
+    load_ = Load(trial)
+    running = asyncio.create_task(load_.run())
+    since = time.monotonic_ns()
+
+    await desk.publish(load(_changed(_folder(house), tmp_path / "new")))
+    await asyncio.sleep(SWITCHED_S)
+    late = await trial.talk_to_menu()
+    await trial.hears(late, OTHER)
+    again = time.monotonic_ns()
+    await thinking.digits("*")
+    await trial.hears(thinking, old_menu, again)
+
+    assert await desk.publish(before) < ROLLED_BACK_S
+    await asyncio.sleep(SWITCHED_S)
+    later = await trial.talk_to_menu()
+    await trial.hears(later, old_menu)
+    load_.end()
+    await running
+
+    now = await trial.state()
+    assert {await load_.heard(call) for call in load_.calls} == {old_menu, OTHER}
+    assert now.agents[trial._id(agent)].call == held.agents[trial._id(agent)].call is not None
+    arrivals = {call.call: call.arrival for call in held.calls.values()}
+    assert {name: now.calls[name].arrival for name in arrivals} == arrivals
+    assert [call.state for call in now.calls.values()].count("waiting") == 1
+    heard = (await caller.heard()).between(since, time.monotonic_ns())
+    assert audio.longest_silence(heard.pcm, heard.rate).seconds < GAP_S
+    await caller.hangup()
+    await (await trial.rings(agent)).answer()
+    await trial.talking()
+    await trial.everybody_leaves()
+    await trial.nothing_left()
+
+
+def _folder(house: House) -> Path:
+    return Path(house.env["IVR_PLAN"])
+
+
+def _changed(folder: Path, out: Path) -> Path:
+    """The plan with another first menu."""
+    shutil.copytree(folder, out)
+    path = out / "menu.yaml"
+    text, changed = re.subn(r"^(    prompt: )\S+$", rf"\g<1>{OTHER}", path.read_text(), count=1, flags=re.MULTILINE)
+    assert changed == 1
+    path.write_text(text)
+    return out
