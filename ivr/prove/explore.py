@@ -10,11 +10,11 @@ from ivr.core import call as core
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core.caller import Caller, CallerRef, CallId
-from ivr.core.schedule import ALWAYS_OPEN, Calendar
 from ivr.core.state import Call, Ended
 from ivr.core.turn import Env
 from ivr.prove import world as surroundings
 from ivr.prove.moves import SPOKEN_MS, moves, strays
+from ivr.prove.regimes import regimes_of
 from ivr.prove.rest import NOW, Rest, State
 from ivr.prove.world import World
 
@@ -23,21 +23,15 @@ if TYPE_CHECKING:
 
     from ivr.core.caller import CallerClass, Privacy
     from ivr.core.plan import Plan
+    from ivr.core.schedule import Calendar
     from ivr.prove.moves import Move
+    from ivr.prove.regimes import Regime
     from ivr.prove.rest import Key
 
 MOST_STATES: Final = 200_000
 QUIET_S: Final = 2.0
 EVERY: Final = 512
 """States between two looks at the clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class Regime:
-    """What the calendar may say: `words` for the story, "" for the ordinary hours."""
-
-    calendar: Calendar
-    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +107,7 @@ class Explorer:
     def __init__(self, plan: Plan, regimes: tuple[Regime, ...], on_progress: Callable[[int, int], None] | None) -> None:
         self.rest = Rest(plan)
         self.plan = self.rest.plan
-        self.regimes = regimes or (Regime(ALWAYS_OPEN),)
+        self.regimes = regimes or regimes_of(plan)
         self.map = Map()
         self._ids: dict[Key, int] = {}
         self._late: set[int] = set()

@@ -94,7 +94,7 @@ def _caller(call: Call, world: World, plan: Plan) -> Iterator[Move]:
         for key, good in keys(menu):
             yield Move(ev.Digit(key), world.copy(), excused=good)
     else:
-        for key in ("2", "5", BACK):
+        for key in ("2", "5", BACK, REPEAT):
             yield Move(ev.Digit(key), world.copy(), excused=True)
     if world.playing:
         for played in (True, False):

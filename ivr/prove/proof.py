@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ivr.core import state as phases
-from ivr.prove.explore import Edge, Explorer, Map, Regime
+from ivr.prove.explore import Edge, Explorer, Map
 from ivr.prove.progress import HOUR_MS, MOST_STEPS, Longest, circle, dead_end, longest
 from ivr.prove.rest import MANY
 from ivr.prove.story import Teller, seconds, way
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ivr.core.plan import Plan
+    from ivr.prove.regimes import Regime
 
 LOOP: Final = "l'appel revient là où il était, et cela recommence sans fin"
 
@@ -48,7 +49,7 @@ def prove(
 ) -> Proof:
     """Return the proof of a plan, or its shortest counter-example.
 
-    `texts`: what prompts say, for the story. `regimes`: what the calendar may say, always open when empty.
+    `texts`: what prompts say, for the story. `regimes`: what the calendar may say, all that the plan's can where empty.
     `on_progress` is told the states done and known, about once a second.
     """
     began = time.monotonic()
@@ -114,10 +115,10 @@ def never(found: Map, plan: Plan, explorer: Explorer) -> dict[str, tuple[str, ..
     alike = explorer.rest.topic
     asked = {alike(topic) for topic in plan.topics if topic in found.lines}
     left: dict[str, set[str]] = {
-        "menus": {*plan.menus} - found.menus,
+        "menus": set[str](plan.menus) - found.menus,
         "choix": {f"{menu} {key}" for menu, key in options - found.pressed},
         "motifs": {topic for topic in plan.topics if alike(topic) not in asked},
-        "messages": set(plan.prompts) - found.heard - fallback - agents,
+        "messages": set[str](plan.prompts) - found.heard - fallback - agents,
         "phases": kinds - found.phases - {"Ended"},
     }
     return {kind: tuple(sorted(names)) for kind, names in left.items() if names}

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from ivr.core.plan import CallBack, OtherTopic, TakeMessage, TellOutside
 from ivr.core.state import Informing, InMenu, Offer, Recording, Talking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ivr.core.plan import Plan, Topic, TopicId
+    from ivr.core.plan import ChainStep, Plan, Topic, TopicId
     from ivr.core.state import Call, Phase
     from ivr.prove.world import World
 
@@ -69,7 +70,8 @@ class Rest:
         places: dict[str, str] = {}
         rested = tuple(self._field(name, getattr(phase, name), world, now, places, kind) for name in names)
         held = self._world(world, places, phase)
-        key: Key = (kind, rested, tuple(getattr(call, name) for name in self._extra), held)
+        extra = tuple(self._plain(name, getattr(call, name)) for name in self._extra)
+        key: Key = (kind, rested, extra, held)
         return key, lambda: self._make(call, world, names, rested, places)
 
     def _field(self, name: str, value: Any, world: World, now: int, places: dict[str, str], kind: type) -> Any:
@@ -90,9 +92,13 @@ class Rest:
             return self._offer(value, places)
         if isinstance(value, tuple) and value and isinstance(value[0], Offer):
             return tuple(self._offer(offer, places) for offer in value)
-        if isinstance(value, str) and value.isdigit() and name not in {"menu", "language"}:
-            return "1" * len(value)  # what was typed is handed on, never read
-        return value
+        return self._plain(name, value)
+
+    def _plain(self, name: str, value: Any) -> Any:
+        """What was typed is handed on and never read, but for its length while it is typed."""
+        if name == "typed":
+            return "1" if value else ""
+        return "1" * len(value) if name == "digits" else value
 
     def _offer(self, offer: Offer, places: dict[str, str]) -> Offer:
         place = places.setdefault(offer.token, f"o:{len(places) + 1}")
@@ -131,7 +137,18 @@ class Rest:
         if world.line and not isinstance(phase, InMenu | Informing):
             held.line = str(self._alike.get(world.line, world.line))  # type: ignore[call-overload]
         timer = ANY_TIMER if world.armed and call.timer == world.armed else 0
-        return State(replace(call, phase=phase, serial=LAST, timer=timer, keys="", arrival=NOW), held)
+        return State(
+            replace(
+                call,
+                phase=phase,
+                serial=LAST,
+                timer=timer,
+                keys="",
+                arrival=NOW,
+                typed=self._plain("typed", call.typed),
+            ),
+            held,
+        )
 
 
 def alike(plan: Plan) -> dict[TopicId, TopicId]:
@@ -154,9 +171,19 @@ def _shape(plan: Plan, topic: Topic) -> tuple[Any, ...]:
         topic.strategy == "ring-many" and min(topic.ring_at_once, 2),
         topic.overflow is None,
         topic.hours,
-        topic.continuity,
+        tuple(_step(plan, step) for step in topic.continuity),
         bool(crew(plan, topic)),
     )
+
+
+def _step(plan: Plan, step: ChainStep) -> tuple[str, ...]:
+    match step:
+        case OtherTopic(topic):
+            return ("topic", topic)
+        case TellOutside(outside):
+            return ("outside", outside)
+        case CallBack(owner) | TakeMessage(owner):  # whose file it is changes nothing of the call
+            return (type(step).__name__, str(owner in plan.groups))
 
 
 def crew(plan: Plan, topic: Topic) -> tuple[str, ...]:
