@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ivr.core import call as core
 from ivr.core import effects as fx
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MOST_STATES: Final = 200_000
 QUIET_S: Final = 2.0
+_FORGETFUL: Final = (ev.Adopted, ev.Dropped, ev.HungUp)
 EVERY: Final = 512
 """States between two looks at the clock."""
 
@@ -75,17 +76,18 @@ class Map:
 
 
 class _Watched:
-    """An environment that remembers whether the calendar was looked at."""
+    """An environment and its calendar in one, which remembers what was looked at."""
 
-    __slots__ = ("_calendar", "looked", "now", "plan")
+    __slots__ = ("_real", "calendar", "crisis_asked", "looked", "now", "plan")
 
     def __init__(self, now: int, plan: Plan, calendar: Calendar) -> None:
-        self.now, self.plan, self._calendar, self.looked = now, plan, calendar, False
+        self.now, self.plan, self._real, self.calendar = now, plan, calendar, self
+        self.looked = self.crisis_asked = False
 
-    @property
-    def calendar(self) -> Calendar:
+    def __getattr__(self, name: str) -> Any:
         self.looked = True
-        return self._calendar
+        self.crisis_asked = self.crisis_asked or name.startswith("crisis")
+        return getattr(self._real, name)
 
 
 def callers(plan: Plan) -> Iterator[Call]:
@@ -111,6 +113,7 @@ class Explorer:
         self.map = Map()
         self._ids: dict[Key, int] = {}
         self._late: set[int] = set()
+        self._forgotten: set[Key] = set()
         self._on_progress = on_progress
 
     def run(self) -> Map:
@@ -160,6 +163,12 @@ class Explorer:
 
     def _take(self, here: int, state: State, move: Move) -> bool:
         before, now = move.call or state.call, NOW + move.ms
+        if isinstance(move.happened, _FORGETFUL) and not (state.world.ending or state.world.cut):
+            # What was under way is forgotten: from many states the same.
+            key = (move.happened, move.ms, self.rest.state(before, move.world, NOW)[0])
+            if key in self._forgotten:
+                return True
+            self._forgotten.add(key)
         watched = _Watched(now, self.plan, self.regimes[0].calendar)
         try:
             call, effects = core.step(before, move.happened, cast("Env", watched))
@@ -170,8 +179,14 @@ class Explorer:
         if not self._arrive(here, state, move, 0, call, effects):
             return False
         if watched.looked:
+            seen = [(call, effects)]
             for regime, each in enumerate(self.regimes[1:], 1):
-                call, effects = core.step(before, move.happened, Env(now, self.plan, each.calendar))
+                if each.calendar.crisis is not None and not watched.crisis_asked:
+                    continue
+                call, effects = came = core.step(before, move.happened, Env(now, self.plan, each.calendar))
+                if came in seen:
+                    continue
+                seen.append(came)
                 if not self._arrive(here, state, move, regime, call, effects):
                     return False
         return True

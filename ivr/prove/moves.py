@@ -58,7 +58,7 @@ def moves(state: State, plan: Plan) -> Iterator[Move]:
         yield from _phones(call, world)
         cut = world.copy()
         cut.cut, cut.playing, cut.hold, cut.recording, cut.legs, cut.bridged = True, 0, False, 0, {}, ""
-        cut.owed, cut.verdict = frozenset(), None
+        cut.owed, cut.verdict, cut.armed, cut.left_ms = frozenset(), None, 0, 0
         yield Move(ev.Dropped(), cut, excused=True)
     elif world.ending:
         yield Move(ev.HungUp(), _with(world, _leaves))
@@ -112,7 +112,8 @@ def keys(menu: Menu | None) -> list[tuple[str, bool]]:
 
 
 def _leaves(world: World) -> None:
-    world.gone, world.playing, world.hold, world.recording = True, 0, False, 0
+    world.gone, world.playing, world.hold, world.recording, world.owed = True, 0, False, 0, frozenset()
+    world.armed, world.left_ms, world.verdict = 0, 0, None
 
 
 def _quiet(world: World) -> None:

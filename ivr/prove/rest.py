@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NOW: Final = 1_700_000_000_000
 """The instant at which every step of a proof begins."""
-ROUNDS: Final = 3
+ROUNDS: Final = 2
 """So many announcements of one wait are told apart: those in its midst are alike."""
 MANY: Final = 12
 """Who has been silent, or wrong, so many times in a row might be so for ever."""
@@ -49,7 +49,8 @@ class Rest:
 
     def __init__(self, plan: Plan) -> None:
         every = max(plan.patience_every_ms, -(-plan.max_wait_ms // ROUNDS))
-        self.plan = replace(plan, patience_every_ms=every)
+        first = every if plan.first_patience_ms > 0 else plan.first_patience_ms
+        self.plan = replace(plan, patience_every_ms=every, first_patience_ms=first)
         self._alike = alike(plan)
         self._longest = (plan.max_wait_ms + every - 1) // every * every
         self._getters: dict[type, tuple[str, ...]] = {}
