@@ -132,13 +132,14 @@ def _queue(call: Call, world: World, plan: Plan) -> Iterator[Move]:
     if asked:
         answered = world.copy()
         answered.owed -= {"queue"}
-        yield Move(ev.Queued(1, staffed=False), answered)
+        yield Move(ev.Queued(1, staffed=False, topic=world.line), answered)
         if able:
-            yield Move(ev.Queued(1, staffed=True), answered.copy())
+            yield Move(ev.Queued(1, staffed=True, topic=world.line), answered)
     if isinstance(phase, Waiting):
         lost = world.copy()
         lost.owed -= {"queue"}
         yield Move(ev.QueueLost(), lost)
+        yield Move(ev.HoursChanged(), world.copy(), excused=True)
     if world.verdict is not None:
         yield _verdict(world, world.verdict)
     if topic is None or not isinstance(phase, Waiting) or world.accepted:

@@ -75,6 +75,8 @@ class Teller:
                 return "la file garde sa place"
             case ev.Queued() | ev.Unstaffed():
                 return f"personne n'est là pour « {self._topic(phase.topic if isinstance(phase, Waiting) else '')} »"
+            case ev.HoursChanged():
+                return "les horaires changent"
             case ev.QueueLost():
                 return "Redis ne répond plus"
             case ev.Overflowed():

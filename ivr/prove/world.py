@@ -152,7 +152,7 @@ def _one(world: World, plan: Plan, effect: fx.Effect) -> str | None:  # noqa: C9
             world.given = True
         case fx.Hangup():
             world.ending = True
-        case fx.Finish():
+        case fx.Finish() | fx.Note():
             pass
         case _:
             assert_never(effect)
@@ -193,6 +193,8 @@ def ended(before: Phase, call: Call, world: World, effects: Sequence[fx.Effect],
         return "l'appel est noté promis, et aucun rappel n'est noté"
     if isinstance(before, Recording) and spoken_ms and world.kept != "message":
         return "l'appelant a parlé après le signal, et son message est perdu"
+    if isinstance(before, Apologising) and before.told:
+        return None
     if isinstance(before, Apologising | Recording) and call.caller.number is not None and not world.kept:
         return "l'appelant à qui personne n'a pu répondre raccroche, et aucun rappel n'est noté"
     return None
