@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -10,7 +11,7 @@ from ivr.core import call as core
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core.caller import Caller, CallerRef, CallId
-from ivr.core.state import Call, Ended
+from ivr.core.state import Call, Ended, Waiting
 from ivr.core.turn import Env
 from ivr.prove import world as surroundings
 from ivr.prove.moves import SPOKEN_MS, moves, strays
@@ -64,6 +65,8 @@ class Map:
     parents: list[tuple[int, Edge] | None] = field(default_factory=list)
     onward: list[list[tuple[int, int]]] = field(default_factory=list)
     """From each state, by moves that are not excused: the next state (-1: an end) and the time that passes."""
+    refused: set[int] = field(default_factory=set)
+    """States in which the queue's refusal is on its way: what goes on from them is excused, and comes for sure."""
     transitions: int = 0
     wrong: Wrong | None = None
     heard: set[str] = field(default_factory=set)
@@ -121,6 +124,18 @@ class Explorer:
         found = self.map
         for call in callers(self.plan):
             self._add(call, World(), NOW, None)
+        # Millions of small objects, none in a circle: collecting them again and again finds nothing.
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            self._walk()
+        finally:
+            if collects:
+                gc.enable()
+        return found
+
+    def _walk(self) -> None:
+        found = self.map
         here, began = 0, time.monotonic()
         while here < len(found.states) and found.wrong is None:
             if len(found.states) > MOST_STATES:
@@ -131,7 +146,6 @@ class Explorer:
             if self._on_progress is not None and here % EVERY == 0 and time.monotonic() - began > QUIET_S:
                 began = time.monotonic()
                 self._on_progress(here, len(found.states))
-        return found
 
     def _add(self, call: Call, world: World, now: int, parent: tuple[int, Edge] | None) -> int:
         key, make = self.rest.state(call, world, now)
@@ -214,8 +228,13 @@ class Explorer:
             if ours and not move.excused:
                 found.onward[here].append((-1, move.ms))
             return True
+        if isinstance(call.phase, Waiting) and call.phase.queued:
+            # Asked again where the call stands, the queue says what its own news say: nobody is there, or nothing new.
+            world.owed -= {"queue"}
         for each in world.verdicts():
             to = self._add(call, each, NOW + move.ms, (here, edge))
+            if isinstance(move.happened, ev.AcceptRefused):
+                found.refused.add(here)
             if not move.excused and (to != here or effects):
                 found.onward[here].append((to, move.ms))
         return True

@@ -87,8 +87,8 @@ def _caller(call: Call, world: World, plan: Plan) -> Iterator[Move]:
     yield Move(ev.HungUp(), gone)
     if isinstance(phase, Recording):
         yield Move(ev.HungUp(), gone.copy(), SPOKEN_MS)
-    if world.ending:
-        return
+    if world.ending or world.verdict is not None:
+        return  # what the queue says of an answer is next: what the caller hears or types meanwhile changes nothing
     if isinstance(phase, InMenu | Informing):
         menu = plan.menus.get(phase.menu)
         for key, good in keys(menu):
@@ -129,6 +129,9 @@ def _queue(call: Call, world: World, plan: Plan) -> Iterator[Move]:
     asked = "queue" in world.owed
     topic = plan.topics.get(world.line) if world.line else None  # type: ignore[call-overload]
     able = crew(plan, topic) if topic is not None else ()
+    if world.verdict is not None:
+        yield _verdict(world, world.verdict)
+        return
     if asked:
         answered = world.copy()
         answered.owed -= {"queue"}
@@ -140,8 +143,6 @@ def _queue(call: Call, world: World, plan: Plan) -> Iterator[Move]:
         lost.owed -= {"queue"}
         yield Move(ev.QueueLost(), lost)
         yield Move(ev.HoursChanged(), world.copy(), excused=True)
-    if world.verdict is not None:
-        yield _verdict(world, world.verdict)
     if topic is None or not isinstance(phase, Waiting) or world.accepted:
         return
     if not asked:
@@ -150,17 +151,16 @@ def _queue(call: Call, world: World, plan: Plan) -> Iterator[Move]:
         if topic.overflow is not None:
             yield Move(ev.Overflowed(), world.copy())
     at_once = min(topic.ring_at_once, 2) if topic.strategy == "ring-many" else 1
-    if able and max(len(world.reserved), len(phase.offers)) < at_once and (world.verdict is None or at_once > 1):
+    if able and max(len(world.reserved), len(phase.offers)) < at_once:
         known = {*world.reserved, *world.legs}
         token = next(token for token in ("n:1", "n:2", "n:3") if token not in known)
         reserved = world.copy()
         reserved.reserved = (*world.reserved, token)
         yield Move(ev.OfferMade(token, AgentId(able[0])), reserved)
     for token in dict.fromkeys((*world.reserved, *(offer.token for offer in phase.offers))):
-        if not (world.verdict and world.verdict[1] == token):
-            back = world.copy()
-            back.forget(token)
-            yield Move(ev.OfferWithdrawn(token), back, excused=True)
+        back = world.copy()
+        back.forget(token)
+        yield Move(ev.OfferWithdrawn(token), back, excused=True)
 
 
 def _verdict(world: World, verdict: tuple[str, str]) -> Move:

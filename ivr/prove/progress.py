@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
 MOST_STEPS: Final = 150
 HOUR_MS: Final = 3_600_000
@@ -51,9 +51,9 @@ def circle(onward: Sequence[Sequence[tuple[int, int]]]) -> list[int] | None:
     return None
 
 
-def dead_end(onward: Sequence[Sequence[tuple[int, int]]]) -> int | None:
-    """Return the first state that nothing but a fault or a choice can leave; None when there is none."""
-    return next((state for state, ways in enumerate(onward) if not ways), None)
+def dead_end(onward: Sequence[Sequence[tuple[int, int]]], but: Container[int]) -> int | None:
+    """Return the first state, other than `but`, that nothing but a fault or a choice can leave; None: there is none."""
+    return next((state for state, ways in enumerate(onward) if not ways and state not in but), None)
 
 
 def longest(onward: Sequence[Sequence[tuple[int, int]]]) -> Longest:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ivr.core import state as phases
+from ivr.core.plan import CallBack, TakeMessage
 from ivr.prove.explore import Edge, Explorer, Map
 from ivr.prove.progress import HOUR_MS, MOST_STEPS, Longest, circle, dead_end, longest
 from ivr.prove.rest import MANY
@@ -15,7 +16,7 @@ from ivr.prove.story import Teller, seconds, way
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ivr.core.plan import Plan
+    from ivr.core.plan import Plan, TopicId
     from ivr.prove.regimes import Regime
 
 LOOP: Final = "l'appel revient là où il était, et cela recommence sans fin"
@@ -56,7 +57,7 @@ def prove(
     explorer = Explorer(plan, regimes, on_progress)
     found = explorer.run()
     teller = Teller(plan, texts, [each.words for each in explorer.regimes])
-    why, story, most = _judged(found, explorer.plan, teller)
+    why, story, most = _judged(found, explorer.plan, teller, explorer.rest.topic)
     return Proof(
         ok=not why,
         states=len(found.states),
@@ -71,7 +72,7 @@ def prove(
     )
 
 
-def _judged(found: Map, plan: Plan, teller: Teller) -> tuple[str, str, Longest]:
+def _judged(found: Map, plan: Plan, teller: Teller, alike: Callable[[TopicId], TopicId]) -> tuple[str, str, Longest]:
     none = Longest(0, 0)
     if (wrong := found.wrong) is not None:
         steps = way(found, wrong.state) + ([(wrong.state, wrong.edge)] if wrong.edge else [])
@@ -83,15 +84,37 @@ def _judged(found: Map, plan: Plan, teller: Teller) -> tuple[str, str, Longest]:
         if any(getattr(found.states[each].call.phase, "invalid", 0) >= MANY for each in around):
             why = f"après {MANY} erreurs l'appelant n'a toujours personne : le menu recommence sans fin"
         return why, teller.tell(found, way(found, around[0]) + _around(found, around), why), none
-    if (stuck := dead_end(found.onward)) is not None:
+    if (stuck := dead_end(found.onward, found.refused)) is not None:
         why = "il ne se passe plus rien"
         return why, teller.tell(found, way(found, stuck), why), none
+    if cut := _cut(found, plan, alike):
+        state, topic = cut
+        why = f"la chaîne de continuité de « {plan.topics[topic].label} » s'arrête : rien n'y promet de réponse"
+        return why, teller.tell(found, way(found, state), why), none
     most = longest(found.onward)
     limit = plan.max_wait_ms + HOUR_MS
     if most.ms > limit or most.steps > MOST_STEPS:
         why = f"l'appelant peut rester {seconds(most.ms)} sans personne, ni réponse, ni promesse ({most.steps} étapes)"
         return why, teller.tell(found, way(found, most.state), why), most
     return "", "", most
+
+
+def _cut(found: Map, plan: Plan, alike: Callable[[TopicId], TopicId]) -> tuple[int, TopicId] | None:
+    """Return a topic whose chain names nobody who owes an answer, and where its callers come to the end of it.
+
+    The core promises nevertheless, by the topic's first group: but nobody has said that they would. A plan without
+    any chain means just that.
+    """
+    if not any(topic.continuity for topic in plan.topics.values()):
+        return None
+    for topic in plan.topics.values():
+        if not (topic.continuity and isinstance(topic.continuity[-1], CallBack | TakeMessage)):
+            for number, state in enumerate(found.states):
+                phase = state.call.phase
+                if isinstance(phase, phases.Apologising | phases.Promising) and phase.topic == alike(topic.id):
+                    return number, topic.id
+            return 0, topic.id
+    return None
 
 
 def _around(found: Map, around: Sequence[int]) -> list[tuple[int, Edge]]:

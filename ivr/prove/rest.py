@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ivr.core.plan import CallBack, OtherTopic, TakeMessage, TellOutside
-from ivr.core.state import Informing, InMenu, Offer, Recording, Talking
+from ivr.core.state import Informing, InMenu, Offer, Recording, Talking, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ MANY: Final = 12
 """Who has been silent, or wrong, so many times in a row might be so for ever."""
 ANY_TIMER, ANY_PLAY, ANY_RECORDING, STRAY, LAST = 2, 3, 4, 5, 9
 """Serials of a call at rest; `LAST` is the last given out."""
+SHORT_MS: Final = 1_000
 
 _COUNTS: Final = frozenset({"no_input", "invalid"})
 _TOPICS: Final = frozenset({"topic", "asked"})
@@ -101,6 +102,10 @@ class Rest:
             return "1" if value else ""
         return "1" * len(value) if name == "digits" else value
 
+    def _timer(self, phase: Phase, ms: int) -> int:
+        """Return a timer's length, of a wait only whether it is short: what is done then depends on `since` alone."""
+        return min(ms, SHORT_MS) if isinstance(phase, Waiting) and ms < self.plan.patience_every_ms else ms
+
     def _offer(self, offer: Offer, places: dict[str, str]) -> Offer:
         place = places.setdefault(offer.token, f"o:{len(places) + 1}")
         return replace(offer, token=place) if place != offer.token else offer
@@ -113,7 +118,9 @@ class Rest:
         if verdict is not None:  # of an offer that is over, it will be no news
             verdict = (verdict[0], places[verdict[1]]) if verdict[1] in places else None
         return (
-            world.answered, world.armed and world.left_ms, bool(world.playing), bool(world.recording), world.hold, line,
+            world.answered,
+            world.armed and self._timer(phase, world.left_ms),
+            bool(world.playing), bool(world.recording), world.hold, line,
             world.owed, verdict, tuple(places.get(token, token) for token in world.reserved),
             places.get(world.accepted, world.accepted), places.get(world.bridged, world.bridged),
             tuple((places.get(token, token), state) for token, state in world.legs.items()),
