@@ -142,14 +142,14 @@ MISTAKES: Final = (
               ("Évitez les bords de rivière, les ponts, les quais, les caves, les sous-sols, les parkings "
                "souterrains, les parcs, les terrains de sport et les jardins publics, ne prenez pas la voiture, "
                "gardez vos enfants à la maison, montez à l'étage avec vos papiers et vos médicaments")),),
-            (("prompts.yaml:133:3 error crisis-too-long",
+            (("prompts.yaml:136:3 error crisis-too-long",
               "Le message de crise « crise-inondation » dure environ 29 s : plus de 20 s.",
               "Raccourcissez-le : ce qui se passe, et ce qu'il faut faire."),)),
     Mistake("help promised",
             (("prompts.yaml",
               "raccrochez et composez le 112.\n    en: >\n      The town",
               "nous envoyons les secours.\n    en: >\n      The town"),),
-            (("prompts.yaml:133:3 error emergency-promise",
+            (("prompts.yaml:136:3 error emergency-promise",
               ("Le message « crise-inondation » promet de l'aide en urgence : « En cas de danger, nous envoyons "
                "les secours. »."),
               "Dites plutôt : « En cas d'urgence, raccrochez et composez le 15, le 17, le 18 ou le 112. »"),)),

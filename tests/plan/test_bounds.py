@@ -20,7 +20,7 @@ from tests.plan.folders import write
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 
 SECONDS: Final = 2
 WALL_SECONDS: Final = 20

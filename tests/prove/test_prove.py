@@ -7,7 +7,7 @@ import pytest
 from ivr.prove import prove
 from tests.prove.mutants import CHAINS, CORE, PLAN, PLANS, RINGS_MANY, SHORT, WHOLE, CoreMutant, mutated
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 
 
 def test_a_sound_plan_is_proven_and_everything_in_it_is_reached() -> None:
