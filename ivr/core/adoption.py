@@ -141,4 +141,4 @@ def adopted_talking(turn: Turn, phase: Talking, facts: ev.Adopted) -> None:
         turn.do(fx.Bridge(phase.offer.token))
         turn.timer(TALK_CHECK_MS)
     else:
-        requeue(turn, phase)
+        requeue(turn, phase, phase.offer)

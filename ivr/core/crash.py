@@ -35,6 +35,8 @@ def dropped(turn: Turn) -> None:
     match phase:
         case Waiting(asked=topic, offers=offers):
             turn.drop_legs(offers)
+            # The queue may have taken the answer for a talk, whose news were still under way.
+            turn.do(*(fx.Release(offer.token, void=True) for offer in offers if offer.answered))
             turn.do(fx.LeaveQueue("crash"))
         case Talking(topic=topic, offer=offer):
             topic = phase.asked or topic

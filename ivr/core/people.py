@@ -76,8 +76,8 @@ def overflowed(turn: Turn) -> None:
 
 def waited(turn: Turn, phase: Waiting) -> None:
     """Tell the caller that the line lives, and ask the queue how it stands."""
-    if any(offer.answered for offer in phase.offers):
-        requeue(turn, phase)
+    if answered := next((offer for offer in phase.offers if offer.answered), None):
+        requeue(turn, phase, answered)
         return
     if not turn.hours(phase.topic).open:
         if phase.offers:  # who is about to be answered is
@@ -179,7 +179,8 @@ def accepted(turn: Turn, token: str) -> None:
 def accept_refused(turn: Turn, token: str) -> None:
     """The offer was over when the agent answered; other phones may ring on."""
     phase = turn.call.phase
-    if not isinstance(phase, Waiting) or not offered(phase, token):
+    offer = offered(phase, token) if isinstance(phase, Waiting) else None
+    if not isinstance(phase, Waiting) or offer is None:
         return
     rest = without(phase, token)
     if rest.offers:
@@ -187,41 +188,42 @@ def accept_refused(turn: Turn, token: str) -> None:
         turn.enter(rest)
         turn.patience(rest.topic, turn.plan.first_patience_ms)
     else:
-        requeue(turn, phase)
+        requeue(turn, phase, offer)
 
 
 def bridge_failed(turn: Turn, token: str) -> None:
     """Asterisk would not join them."""
     phase = turn.call.phase
     if isinstance(phase, Talking) and phase.offer.token == token:
-        requeue(turn, phase)
+        requeue(turn, phase, phase.offer)
 
 
 def agent_left(turn: Turn, token: str, *, lost: bool) -> None:
     """The agent hung up: the talk is over, unless it never began; a phone that died has ended no talk."""
     phase = turn.call.phase
     if isinstance(phase, Waiting):
-        if offered(phase, token):
-            requeue(turn, phase)
+        if offer := offered(phase, token):
+            requeue(turn, phase, offer)
     elif isinstance(phase, Talking) and phase.offer.token == token:
         if lost or turn.env.now - phase.since < FALSE_START_MS:
-            requeue(turn, phase)
+            requeue(turn, phase, phase.offer)
         else:
             turn.do(fx.DropLeg(token), fx.Release(token))
             part(turn, "answered")
 
 
-def requeue(turn: Turn, phase: Waiting | Talking) -> None:
-    """The agent is lost to this call: the caller waits on, at the place of the first arrival."""
+def requeue(turn: Turn, phase: Waiting | Talking, lost: Offer) -> None:
+    """That agent is lost to this call: the caller waits on, at the place of the first arrival; other phones ring on."""
+    turn.do(fx.DropLeg(lost.token))
     if isinstance(phase, Talking):
-        turn.drop_legs((phase.offer,))
-        turn.do(fx.Release(phase.offer.token, void=True))
         again = Waiting(phase.topic, phase.asked or phase.topic, turn.env.now, step=phase.step)
     else:
-        turn.drop_legs(phase.offers)
-        turn.do(fx.Release(phase.offers[0].token, void=True))
-        again = replace(phase, offers=())
+        again = without(phase, lost.token)
     turn.enter(again)
+    if any(offer.answered for offer in again.offers):  # the queue may know a talk with that one already
+        turn.timer(ANSWER_GUARD_MS)
+        return
+    turn.do(fx.Release(lost.token, void=True))
     if not again.play:
         turn.do(fx.Hold())
     turn.join(again.topic, again.since)
