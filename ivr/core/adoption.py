@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
-from ivr.core.continuity import tell_again
-from ivr.core.menu import started, to_menu, to_typing
+from ivr.core.continuity import told
+from ivr.core.menu import started, to_menu
 from ivr.core.people import ANSWER_GUARD_MS, TALK_CHECK_MS, requeue, to_people
 from ivr.core.promises import RECORD_MARGIN_MS, ask_for_message, part, promise
 from ivr.core.state import (
@@ -56,7 +56,7 @@ def may_play(call: Call) -> tuple[int, ...]:
     return tuple(sorted(known.union(range(call.serial + 1, call.serial + 1 + ahead))))
 
 
-def adopted(turn: Turn, facts: ev.Adopted) -> None:  # noqa: C901, PLR0912 - a table, one arm per phase
+def adopted(turn: Turn, facts: ev.Adopted) -> None:  # noqa: C901 - a table, one arm per phase
     """Take the call where Asterisk shows it to be; nothing that was done is done again.
 
     What the worker before us began to play ends first: Asterisk would play ours after it, and hold whatever waits
@@ -74,12 +74,10 @@ def adopted(turn: Turn, facts: ev.Adopted) -> None:  # noqa: C901, PLR0912 - a t
             started(turn)
         case InMenu():
             adopted_menu(turn, phase)
-        case Informing():
+        case Informing() | Typing():
             to_menu(turn, phase.menu)
-        case Typing():
-            to_typing(turn, phase)
         case Telling():
-            tell_again(turn, phase)
+            told(turn, phase, heard=False)
         case Waiting():
             adopted_waiting(turn, replace(phase, play=0, queued=True), facts)
         case Talking():

@@ -237,10 +237,8 @@ def durable(call: Call) -> Call | None:
     match phase:
         case InMenu():
             phase = replace(phase, play=0, invalid=0)
-        case Informing():
+        case Informing() | Typing():
             phase = InMenu(phase.menu)
-        case Typing():
-            phase = replace(phase, play=0, digits="")
         case Waiting():
             phase = replace(phase, play=0, queued=False, offers=())
         case Talking():
