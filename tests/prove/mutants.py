@@ -13,9 +13,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from ivr.core import adoption, call, crash, menu, people, promises
-from ivr.core.plan import Information, MenuId, Overflow, PromptId, ToMenu, TopicId, ToTopic
-from tests.plans import ROOT, small_plan
+from ivr.core import adoption, call, continuity, crash, menu, people, promises
+from ivr.core.plan import (
+    CallBack,
+    CrisisId,
+    CrisisProfile,
+    GroupId,
+    HoursId,
+    Information,
+    MenuId,
+    OtherTopic,
+    Outside,
+    OutsideId,
+    Overflow,
+    PromptId,
+    TakeMessage,
+    TellOutside,
+    ToMenu,
+    TopicId,
+    ToTopic,
+    Typed,
+)
+from tests.plans import ACCUEIL, ETAT_CIVIL, ROOT, small_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,32 +52,41 @@ class CoreMutant:
     old: str
     new: str
     says: str
-    plan: Literal["short", "whole", "many"] = "short"
-    """Where it shows: with one line, with a chain of them, where several phones ring at once."""
+    plan: Literal["short", "whole", "many", "chains"] = "short"
+    """Where it shows: with one line, with two, where several phones ring at once, with chains, hours and a crisis."""
 
 
 CORE = (
-    CoreMutant("nobody is told how long a message may be asked for", promises.leave_for_message,
+    CoreMutant("nobody is told how long a message may be asked for", promises.ask_for_message,
                "    turn.timer(PROMPT_GUARD_MS)\n", "", "minuterie"),
-    CoreMutant("the place in line is kept by who leaves a message", promises.leave_for_message,
-               "    turn.do(fx.LeaveQueue())\n", "", "garde une place"),
+    CoreMutant("the place in line is kept by who leaves a message", promises.ask_for_message,
+               '        turn.do(fx.LeaveQueue("closing" if phase.why == "closing" else "told"))\n', "        pass\n",
+               "garde une place"),
     CoreMutant("the phones ring on for who leaves a message", promises.leave_for_message,
                "    turn.drop_legs(phase.offers)\n", "", "poste d'un agent"),
     CoreMutant("what played goes on under the apology", promises.leave_for_message,
                "    turn.hush()\n", "", "derrière une autre"),
-    CoreMutant("the chain begins again at the same topic", people.nobody,
-               "turn.join(turn.plan.general, phase.since)", "turn.join(phase.topic, phase.since)", "pas dans la file",
+    CoreMutant("the next step of the chain is the same topic", continuity.other,
+               "turn.join(phase.topic, phase.since)", "turn.join(phase.asked, phase.since)", "pas dans la file",
                plan="whole"),
-    CoreMutant("nobody is there, and the general desk is asked for ever", people.nobody,
-               "apologise(turn, phase)", "turn.join(phase.topic, phase.since)", "sans fin"),
+    CoreMutant("a step of the chain is taken again and again", continuity.descend,
+               "outside_body(turn, replace(phase, step=n)", "outside_body(turn, replace(phase, step=n - 1)",
+               "sans fin", plan="chains"),
+    CoreMutant("the end of the chain is left out", continuity.end,
+               "leave_for_message(turn, phase, group, why(turn, phase), joined=joined, told=told)", "pass",
+               "silence"),
+    CoreMutant("who is told whom to call instead is left there", continuity.told,
+               "    descend(turn,", "    Waiting if heard else descend(turn,", "attend encore", plan="chains"),
+    CoreMutant("a call back is announced and not owed", promises.call_back,
+               "    promise(turn, Promising(", "    turn.enter(Promising(", "", plan="chains"),
     CoreMutant("the longest wait is none", people.waited,
                ">= turn.plan.max_wait_ms", ">= 10 ** 12", "sans fin"),
     CoreMutant("the wait is looked at once", people.waited,
-               "    turn.timer(turn.plan.patience_every_ms)\n", "", "minuterie"),
+               "    turn.patience(phase.topic, turn.plan.patience_every_ms)\n", "", "minuterie"),
     CoreMutant("the message is lost with who hangs up after it", call.hung_up,
-               'fx.Promise("message", topic, recording)', 'fx.Promise("callback", topic, 0)', "message est perdu"),
+               'owe(turn, "message", phase, recording)', 'owe(turn, "callback", phase)', "message est perdu"),
     CoreMutant("no promise to who hangs up while told that nobody answers", call.hung_up,
-               'turn.do(fx.Promise("callback", topic, 0))', "pass", "aucun rappel"),
+               'owe(turn, "callback", phase)', "pass", "aucun rappel"),
     CoreMutant("a phone rings on after its caller is gone", call.hung_up,
                "turn.drop_legs(offers)", "pass", "poste d'un agent"),
     CoreMutant("the record stays open", call.hung_up,
@@ -137,7 +165,51 @@ PLANS: dict[str, Plan] = {
     "an option leads to no topic": with_menu(PLAN, options={"1": ToTopic(TopicId("nul"))}),
     "the general desk is no topic": replace(PLAN, general=TopicId("nul")),
     "the wait lasts a day": replace(PLAN, message_max_ms=86_400_000),
-    "a timer without length": replace(PLAN, first_patience_ms=0),
+    "no time to choose": with_menu(PLAN, input_timeout_ms=0),
     "the root is no menu": replace(PLAN, root=MenuId("nulle-part")),
 }
-RINGS_MANY = replace(PLAN, topics={id_: replace(topic, strategy="ring-many") for id_, topic in PLAN.topics.items()})
+RINGS_MANY = replace(
+    SHORT, topics={id_: replace(topic, overflow=None, strategy="ring-many") for id_, topic in PLAN.topics.items()}
+)
+SYNDICAT = Outside(OutsideId("syndicat"), "Syndicat des eaux", "+33536490100", PromptId("horaires"))
+FLOOD = CrisisProfile(CrisisId("crue"), "Crue", PromptId("horaires"))
+CHAINS = replace(
+    with_menu(PLAN, options={"1": ToTopic(ETAT_CIVIL), "2": Typed(PromptId("horaires"), 2, ETAT_CIVIL)}),
+    hours=HoursId("mairie"),
+    outsides={SYNDICAT.id: SYNDICAT},
+    crises={FLOOD.id: FLOOD},
+    topics={
+        ETAT_CIVIL: replace(
+            small_plan().topics[ETAT_CIVIL],
+            continuity=(OtherTopic(ACCUEIL), TellOutside(SYNDICAT.id), CallBack(GroupId("etat-civil"))),
+        ),
+        ACCUEIL: replace(
+            small_plan().topics[ACCUEIL], hours=HoursId("guichet"), continuity=(TakeMessage(GroupId("accueil")),)
+        ),
+    },
+)
+"""Hours of the site and of one topic, a crisis, a number that is typed, and a chain with every kind of step."""
+
+
+def cut(plan: Plan, topic: TopicId) -> Plan:
+    """The plan with the last step of a topic's chain cut off."""
+    known = plan.topics[topic]
+    return replace(plan, topics={**plan.topics, topic: replace(known, continuity=known.continuity[:-1])})
+
+
+PLANS |= {f"the chain of {topic} is cut": cut(CHAINS, topic) for topic in CHAINS.topics}
+PLANS["an outside body has no sentence"] = replace(
+    CHAINS, outsides={SYNDICAT.id: replace(SYNDICAT, prompt=PromptId("nulle-part"))}
+)
+PLANS["a chain leads to no topic"] = replace(
+    CHAINS,
+    topics={
+        **CHAINS.topics,
+        ETAT_CIVIL: replace(
+            CHAINS.topics[ETAT_CIVIL],
+            continuity=(OtherTopic(TopicId("nul")), *CHAINS.topics[ETAT_CIVIL].continuity[1:]),
+        ),
+    },
+)
+PLANS["a crisis has no sentence"] = replace(CHAINS, crises={FLOOD.id: replace(FLOOD, message=PromptId("nulle-part"))})
+PLANS["nobody is told that it is closed"] = replace(CHAINS, prompts=CHAINS.prompts - {PromptId("closed")})
