@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
-from ivr.core.continuity import tell_again
-from ivr.core.menu import started, to_menu, to_typing
-from ivr.core.people import ANSWER_GUARD_MS, TALK_CHECK_MS, requeue
+from ivr.core.continuity import told
+from ivr.core.menu import started, to_menu
+from ivr.core.people import ANSWER_GUARD_MS, TALK_CHECK_MS, requeue, to_people
 from ivr.core.promises import RECORD_MARGIN_MS, ask_for_message, part, promise
 from ivr.core.state import (
     ADOPTION_STRIDE,
@@ -26,6 +26,7 @@ from ivr.core.state import (
     Typing,
     Waiting,
 )
+from ivr.core.turn import PROMPT_GUARD_MS
 
 if TYPE_CHECKING:
     from ivr.core.state import Call
@@ -71,12 +72,12 @@ def adopted(turn: Turn, facts: ev.Adopted) -> None:  # noqa: C901 - a table, one
     match phase:
         case Arriving():
             started(turn)
-        case InMenu() | Informing():
+        case InMenu():
+            adopted_menu(turn, phase)
+        case Informing() | Typing():
             to_menu(turn, phase.menu)
-        case Typing():
-            to_typing(turn, phase)
         case Telling():
-            tell_again(turn, phase)
+            told(turn, phase, heard=False)
         case Waiting():
             adopted_waiting(turn, replace(phase, play=0, queued=True), facts)
         case Talking():
@@ -97,6 +98,16 @@ def adopted(turn: Turn, facts: ev.Adopted) -> None:  # noqa: C901 - a table, one
             pass
         case _:
             assert_never(phase)
+
+
+def adopted_menu(turn: Turn, phase: InMenu) -> None:
+    """The menu again, whole; one that is cut off again and again leads to people: each time counts as a silence."""
+    menu, heard = turn.plan.menus[phase.menu], phase.no_input + 1
+    if heard >= menu.max_no_input:
+        to_people(turn, turn.plan.general, turn.plan.announcements.to_human)
+    else:
+        turn.enter(InMenu(menu.id, turn.play(menu.prompt), no_input=heard))
+        turn.timer(PROMPT_GUARD_MS)
 
 
 def adopted_waiting(turn: Turn, phase: Waiting, facts: ev.Adopted) -> None:

@@ -87,15 +87,10 @@ def outside_body(turn: Turn, phase: Waiting, outside: OutsideId, *, joined: bool
 
 
 def told(turn: Turn, phase: Telling, *, heard: bool) -> None:
-    """Go on after whom to call instead, which was an answer if it was heard."""
+    """Go on after whom to call instead, which was an answer if it was heard to its end."""
     if heard:
         turn.call = replace(turn.call, informed=True)
     descend(turn, Waiting(phase.asked, phase.asked, phase.since, step=phase.step), joined=False, told=heard)
-
-
-def tell_again(turn: Turn, phase: Telling) -> None:
-    """Say once more what the worker before us was saying."""
-    descend(turn, Waiting(phase.asked, phase.asked, phase.since, step=phase.step - 1), joined=False)
 
 
 def why(turn: Turn, phase: Waiting) -> Why:

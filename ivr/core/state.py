@@ -236,11 +236,9 @@ def durable(call: Call) -> Call | None:
     phase = call.phase
     match phase:
         case InMenu():
-            phase = replace(phase, play=0, no_input=0, invalid=0)
-        case Informing():
+            phase = replace(phase, play=0, invalid=0)
+        case Informing() | Typing():
             phase = InMenu(phase.menu)
-        case Typing():
-            phase = replace(phase, play=0, digits="")
         case Waiting():
             phase = replace(phase, play=0, queued=False, offers=())
         case Talking():

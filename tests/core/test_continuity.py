@@ -309,7 +309,7 @@ def test_a_number_that_stops_halfway_is_taken_as_it_is() -> None:
 
 def test_who_is_told_whom_to_call_goes_on_after_an_adoption_and_after_a_crash_is_called_back() -> None:
     made = with_chain(TellOutside(METRO), TakeMessage(GroupId("etat-civil")))
-    for happened, phase in ((ev.Adopted(), Telling), (ev.Dropped(), Promising)):
+    for happened, phase in ((ev.Adopted(), Apologising), (ev.Dropped(), Promising)):
         story = Story(made)
         story.tell(ev.Started(), ev.Digit("1"), ev.Queued(0, staffed=False))
         kept = durable(story.call)
