@@ -61,8 +61,8 @@ class Turn:
 
     def timer(self, ms: int) -> None:
         """Arm the call's one timer."""
-        serial = self.serial()
-        self.call = replace(self.call, timer=serial)
+        serial = self.call.serial + 1
+        self.call = replace(self.call, serial=serial, timer=serial)
         self.do(fx.StartTimer(serial, ms))
 
     def patience(self, topic: TopicId, ms: int) -> None:
@@ -95,7 +95,8 @@ class Turn:
 
         Who waits for people has not heard the answer that they came for.
         """
-        self.call = replace(self.call, informed=False)
+        if self.call.informed:
+            self.call = replace(self.call, informed=False)
         crisis = self.env.calendar.crisis_at(self.env.now)
         self.do(fx.JoinQueue(topic, since, "relay" if self.relay else "crisis" if crisis is not None else None))
 

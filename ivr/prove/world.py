@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RINGING: Final = "ringing"
 UP: Final = "up"
+_SOON_MS: Final = 1_000
 
 
 class World:
@@ -225,6 +226,8 @@ def settled(call: Call, world: World, effects: Sequence[fx.Effect]) -> str | Non
     playing = getattr(phase, "play", 0)
     if world.playing and playing != world.playing and not world.ending:
         return "une phrase joue, et l'appel n'en attend pas la fin"
+    if playing and not world.playing and world.left_ms > _SOON_MS and not world.cut:
+        return "la phrase est finie, et l'appel l'attend encore, dans le silence"
     if isinstance(phase, Recording) and not (world.recording or world.cut):
         return "l'appelant doit laisser un message, et rien ne l'enregistre"
     if world.ending and not world.cut and not isinstance(phase, Parting):

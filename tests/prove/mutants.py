@@ -75,6 +75,8 @@ CORE = (
     CoreMutant("the end of the chain is left out", continuity.end,
                "leave_for_message(turn, phase, group, why(turn, phase), joined=joined, told=told)", "pass",
                "silence"),
+    CoreMutant("who is told whom to call instead is left there", continuity.told,
+               "    descend(turn,", "    Waiting if heard else descend(turn,", "attend encore", plan="chains"),
     CoreMutant("a call back is announced and not owed", promises.call_back,
                "    promise(turn, Promising(", "    turn.enter(Promising(", "", plan="chains"),
     CoreMutant("the longest wait is none", people.waited,
