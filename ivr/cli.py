@@ -23,6 +23,7 @@ from ivr.commands.secrets import secrets_app
 from ivr.commands.states import crisis_app, force_app
 from ivr.doctor.command import doctor
 from ivr.errors import IvrError
+from ivr.prove.command import prove
 from ivr.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ app.command("explain")(explain)
 app.command("graph")(graph)
 app.command("drain")(drain)
 app.command("doctor")(doctor)
+app.command("prove")(prove)
 
 AgentName = Annotated[str, typer.Argument(help="Identifiant ou nom d'un agent.")]
 PlanFolder = Annotated[Path | None, typer.Argument(help="Folder of the call plan; default: IVR_PLAN.")]

@@ -11,7 +11,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 os.environ.pop("COLUMNS", None)  # a terminal's width is each test's own to say
 
-LAYERS = {"unit", "sqlite", "redis", "postgresql", "asterisk", "e2e", "proof"}
+LAYERS = {"unit", "long", "sqlite", "redis", "postgresql", "asterisk", "e2e", "proof"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,18 +9,29 @@ from ivr.core.plan import (
     Agent,
     AgentId,
     Announcements,
+    CallBack,
+    CrisisId,
+    CrisisProfile,
     Group,
     GroupId,
     Information,
     Menu,
     MenuId,
+    OtherTopic,
+    Outside,
+    OutsideId,
     Plan,
     PromptId,
     SiteId,
+    TakeMessage,
+    TellOutside,
+    ToLanguage,
     ToMenu,
+    ToOutside,
     Topic,
     TopicId,
     ToTopic,
+    Typed,
 )
 
 if TYPE_CHECKING:
@@ -90,6 +101,41 @@ def small_plan(**overrides: Any) -> Plan:
         prompts=frozenset({*said, *(PromptId(name) for name in _MENU_PROMPTS)}),
         relays=frozenset({RELAY}),
         wrap_ms=0,
+    )
+    return replace(plan, **overrides)
+
+
+METROPOLE: Final = OutsideId("metropole")
+CRUE: Final = CrisisId("crue")
+
+
+def rich_plan(**overrides: Any) -> Plan:
+    """Return the small plan with all that hours, absences and crises need.
+
+    In the first menu 4 → metropole, 5 → English, 6 → three digits, then etat-civil, whose chain is: accueil,
+    metropole, a call back that accueil owes. accueil's: a message. The crisis has a menu without options.
+    """
+    plan = small_plan()
+    root, prompts = plan.menus[ROOT], ("metropole", "numero", "crue", "menu-crue")
+    options = {
+        **root.options,
+        "4": ToOutside(METROPOLE),
+        "5": ToLanguage("en"),
+        "6": Typed(PromptId("numero"), 3, ETAT_CIVIL),
+    }
+    crisis_menu = Menu(MenuId("crue"), PromptId("menu-crue"), PromptId("menu-crue"), {})
+    steps = (OtherTopic(ACCUEIL), TellOutside(METROPOLE), CallBack(GroupId("accueil")))
+    plan = replace(
+        plan,
+        menus={**plan.menus, ROOT: replace(root, options=options), crisis_menu.id: crisis_menu},
+        topics={
+            ETAT_CIVIL: replace(plan.topics[ETAT_CIVIL], continuity=steps),
+            ACCUEIL: replace(plan.topics[ACCUEIL], continuity=(TakeMessage(GroupId("accueil")),)),
+        },
+        outsides={METROPOLE: Outside(METROPOLE, "Métropole", "+33536492000", PromptId("metropole"))},
+        crises={CRUE: CrisisProfile(CRUE, "Crue", PromptId("crue"), crisis_menu.id)},
+        languages=("en",),
+        prompts=plan.prompts | set(map(PromptId, prompts)),
     )
     return replace(plan, **overrides)
 

@@ -22,6 +22,7 @@ ALLOWED = {
     "publish": {"core", "plan", "ledger", "log"},
     "telephony": {"core", "ari", "queueing", "ledger", "log"},
     "provision": {"core"},
+    "prove": {"core", "plan", "settings"},
     "prompts": {"core", "plan", "stack"},
     "stack": {"core", "plan", "prompts", "provision", "settings", "log"},
     "staffing": {"core", "plan", "queueing", "log"},

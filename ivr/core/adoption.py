@@ -10,7 +10,7 @@ from ivr.core import inputs as ev
 from ivr.core.continuity import told
 from ivr.core.menu import started, to_menu
 from ivr.core.people import ANSWER_GUARD_MS, TALK_CHECK_MS, requeue, to_people
-from ivr.core.promises import RECORD_MARGIN_MS, apologise, part, promise
+from ivr.core.promises import RECORD_MARGIN_MS, ask_for_message, part, promise
 from ivr.core.state import (
     ADOPTION_STRIDE,
     Apologising,
@@ -77,18 +77,19 @@ def adopted(turn: Turn, facts: ev.Adopted) -> None:  # noqa: C901 - a table, one
         case Informing() | Typing():
             to_menu(turn, phase.menu)
         case Telling():
-            told(turn, replace(phase, play=0))
+            told(turn, phase, heard=False)
         case Waiting():
             adopted_waiting(turn, replace(phase, play=0, queued=True), facts)
         case Talking():
             adopted_talking(turn, phase, facts)
         case Apologising():
-            apologise(turn, Waiting(phase.topic, phase.topic, turn.env.now))
+            ask_for_message(turn, phase, leave=True)
         case Recording():
             if facts.recording:
                 turn.timer(turn.plan.message_max_ms + RECORD_MARGIN_MS)
             else:
-                promise(turn, Promising(phase.topic, message=True, recording=phase.recording))
+                kept = Promising(phase.topic, message=True, recording=phase.recording, owner=phase.owner, why=phase.why)
+                promise(turn, kept)
         case Promising():
             promise(turn, phase)
         case Parting():
@@ -122,7 +123,7 @@ def adopted_waiting(turn: Turn, phase: Waiting, facts: ev.Adopted) -> None:
     turn.enter(replace(phase, offers=(*up, *ringing, *undialled)))
     if facts.bridged is None:
         turn.do(fx.Hold())
-    turn.timer(turn.plan.first_patience_ms)
+    turn.patience(phase.topic, turn.plan.first_patience_ms)
     turn.do(*(fx.Decline(offer.token, "failed") for offer in absent if offer not in undialled))
     turn.do(*(fx.DialAgent(offer.token, offer.agent) for offer in undialled))
     if up:
@@ -140,4 +141,4 @@ def adopted_talking(turn: Turn, phase: Talking, facts: ev.Adopted) -> None:
         turn.do(fx.Bridge(phase.offer.token))
         turn.timer(TALK_CHECK_MS)
     else:
-        requeue(turn, phase)
+        requeue(turn, phase, phase.offer)

@@ -16,7 +16,7 @@ from ivr.core import inputs as ev
 from ivr.core.adoption import adopted
 from ivr.core.crash import dropped
 from ivr.core.menu import digit, no_input, started, to_menu, typed
-from ivr.core.promises import LEAST_MESSAGE_MS, part, promise, promised, record, recording_done
+from ivr.core.promises import LEAST_MESSAGE_MS, owe, part, promise, promised, record, recording_done
 from ivr.core.state import (
     Apologising,
     Arriving,
@@ -69,6 +69,8 @@ def take(turn: Turn, happened: ev.Input) -> None:  # noqa: C901, PLR0912, PLR091
             people.unstaffed(turn)
         case ev.Overflowed():
             people.overflowed(turn)
+        case ev.HoursChanged():
+            people.hours_changed(turn)
         case ev.OfferMade():
             people.offer_made(turn, happened)
         case ev.OfferWithdrawn(token):
@@ -115,12 +117,12 @@ def prompt_done(turn: Turn) -> None:
             turn.enter(replace(phase, play=0))
             turn.timer(turn.plan.menus[phase.menu].input_timeout_ms)
         case Telling():
-            continuity.told(turn, replace(phase, play=0))
+            continuity.told(turn, phase, heard=True)
         case Waiting():
             turn.enter(replace(phase, play=0))
             turn.do(fx.Hold())
         case Apologising():
-            record(turn, phase.topic)
+            record(turn, phase)
         case Parting():
             part(turn, phase.outcome)
         case Arriving() | Talking() | Recording() | Promising() | Ended():
@@ -148,7 +150,10 @@ def timer_fired(turn: Turn) -> None:
             to_menu(turn, phase.menu)
         case Typing(play=0):
             typed(turn, phase)
-        case InMenu() | Typing() | Telling() | Apologising():
+        case Telling():
+            turn.hush()
+            continuity.told(turn, phase, heard=False)
+        case InMenu() | Typing() | Apologising():
             turn.hush()
             prompt_done(turn)
         case Parting():
@@ -179,12 +184,14 @@ def hung_up(turn: Turn) -> None:
         case Talking(offer=offer):
             turn.do(fx.DropLeg(offer.token))
             outcome = "answered"
-        case Recording(topic=topic, recording=recording, since=since) if turn.env.now - since >= LEAST_MESSAGE_MS:
-            turn.do(fx.Promise("message", topic, recording))
+        case Recording(recording=recording, since=since) if turn.env.now - since >= LEAST_MESSAGE_MS:
+            owe(turn, "message", phase, recording)
             outcome = "promised"
-        case Apologising(topic=topic) | Recording(topic=topic):
+        case Apologising(told=True):
+            pass
+        case Apologising() | Recording():
             if turn.call.caller.number is not None:
-                turn.do(fx.Promise("callback", topic, 0))
+                owe(turn, "callback", phase)
                 outcome = "promised"
         case Promising():
             outcome = "promised"

@@ -1,32 +1,29 @@
-"""What becomes of a caller whose topic nobody answers: the steps of its continuity chain, down to one that cannot fail.
+"""What happens to a topic's callers when nobody of it can answer: its chain, step by step, to one that cannot fail.
 
-A step is taken once at most: `Waiting.step` and `Telling.step` name the next one. A topic without a chain of its own
-has the general desk, then a message. Why the chain is gone down decides what is said at its end.
+The steps are those of the topic that the caller asked for, wherever they led so far: each is taken at most once in
+a call, so that no chain is a loop, whatever other chains say.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, assert_never
 
 from ivr.core import effects as fx
 from ivr.core.plan import CallBack, OtherTopic, TakeMessage, TellOutside
-from ivr.core.promises import leave_for_message, promise
-from ivr.core.state import Promising, Telling, Waiting
+from ivr.core.promises import call_back, leave_for_message
+from ivr.core.promises import owner as owner  # noqa: PLC0414 - who asks for the chain asks for its owner too
+from ivr.core.state import Telling, Waiting
 from ivr.core.turn import PROMPT_GUARD_MS
 
 if TYPE_CHECKING:
-    from ivr.core.plan import ChainStep, GroupId, Plan, PromptId, TopicId
+    from ivr.core.plan import ChainStep, GroupId, OutsideId, Plan, TopicId
+    from ivr.core.state import Why
     from ivr.core.turn import Turn
-
-Why = Literal["unstaffed", "closed", "closing"]
-"""Nobody of the topic is there; it was closed when the caller asked for it; it closed while the caller waited."""
-STILL_RINGING_MS: Final = 5_000
-"""After a closing that found phones ringing."""
 
 
 def chain_of(plan: Plan, topic: TopicId) -> tuple[ChainStep, ...]:
-    """Return a topic's steps; the last one is a promise."""
+    """Return every step for a topic; without steps of its own: the general desk, then a message."""
     known = plan.topics[topic]
     if known.continuity:
         return known.continuity
@@ -34,88 +31,76 @@ def chain_of(plan: Plan, topic: TopicId) -> tuple[ChainStep, ...]:
     return (*usual, TakeMessage(known.groups[0]))
 
 
-def owner(plan: Plan, topic: TopicId) -> GroupId:
-    """Return who owes an answer to a topic's callers whom nobody answered."""
-    match chain_of(plan, topic)[-1]:
-        case CallBack(group) | TakeMessage(group):
-            return group
-        case _:
-            return plan.topics[topic].groups[0]
-
-
-def is_open(turn: Turn, topic: TopicId) -> bool:
-    """Whether the topic's people answer at this hour."""
-    return turn.env.calendar.of(topic).at(turn.env.now).open
-
-
-def wait_timer(turn: Turn, topic: TopicId, ms: int) -> None:
-    """Arm the wait's timer: `ms`, or sooner when the topic closes before."""
-    closes = turn.env.calendar.of(topic).closes(turn.env.now)
-    turn.timer(ms if closes is None else max(1, min(ms, closes - turn.env.now)))
-
-
-def go_on(turn: Turn, wait: Waiting, why: Why, *, in_line: bool) -> None:
-    """Take the next step for a caller who waits, or would (`in_line`: a place is held that is given up at the end)."""
-    chain = chain_of(turn.plan, wait.asked)
-    for index, step in enumerate(chain[wait.step :], wait.step + 1):
+def descend(turn: Turn, phase: Waiting, *, joined: bool = True, told: bool = False) -> None:
+    """Take the next step that can be taken. `joined`: a queue holds the call; `told`: an outside body was named."""
+    if not joined:
+        turn.enter(phase)
+    steps = chain_of(turn.plan, phase.asked)
+    for n, step in enumerate(steps[phase.step :], phase.step + 1):
         match step:
             case OtherTopic(topic):
-                if topic != wait.topic and is_open(turn, topic):
-                    turn.enter(replace(wait, topic=topic, step=index, queued=False))
-                    turn.join(topic, wait.since)
-                    if not in_line:
-                        wait_timer(turn, topic, turn.plan.first_patience_ms)
+                if topic not in (phase.asked, phase.topic) and turn.hours(topic).open:
+                    other(turn, replace(phase, topic=topic, queued=False, step=n))
                     return
             case TellOutside(outside):
-                _leave(turn, wait, in_line=in_line)
-                play = turn.play(turn.plan.outsides[outside].prompt)
-                turn.enter(Telling(wait.asked, wait.since, index, play, why))
-                turn.timer(PROMPT_GUARD_MS)
+                # Who waited for us until we closed is owed our own answer.
+                if not phase.closing:
+                    outside_body(turn, replace(phase, step=n), outside, joined=joined)
+                    return
+            case CallBack(group) | TakeMessage(group):
+                end(turn, phase, group, joined=joined, told=told, message=isinstance(step, TakeMessage))
                 return
-            case CallBack():
-                _end(turn, wait, why, in_line=in_line, called_back=True)
-                return
-            case TakeMessage():
-                _end(turn, wait, why, in_line=in_line, called_back=False)
-                return
-    _end(turn, wait, why, in_line=in_line, called_back=False)
+            case _:
+                assert_never(step)
+    end(turn, phase, owner(turn.plan, phase.asked), joined=joined, told=told)  # of a chain that names none
 
 
-def told(turn: Turn, phase: Telling) -> None:
-    """The caller heard whom to call, and stays: the next step."""
-    turn.call = replace(turn.call, informed=True)
-    wait = Waiting(phase.asked, phase.asked, phase.since, step=phase.step)
-    go_on(turn, wait, phase.why, in_line=False)
+def end(turn: Turn, phase: Waiting, group: GroupId, *, joined: bool, told: bool, message: bool = True) -> None:
+    """Promise: `message` asks for one, but not of somebody who waited for us until we closed, and can be called."""
+    label = turn.plan.groups[group].label
+    if turn.reachable and (phase.closing or not message):
+        turn.do(fx.Note("callback", label))
+        call_back(turn, phase, group, why(turn, phase), joined=joined)
+    else:
+        turn.do(fx.Note("message", label))
+        leave_for_message(turn, phase, group, why(turn, phase), joined=joined, told=told)
+
+
+def other(turn: Turn, phase: Waiting) -> None:
+    """Wait for the people of another topic, at the place of the first arrival."""
+    turn.do(fx.Note("topic", turn.plan.topics[phase.topic].label))
+    turn.enter(phase)
+    turn.join(phase.topic, phase.since)
+    turn.patience(phase.topic, turn.plan.first_patience_ms)
+
+
+def outside_body(turn: Turn, phase: Waiting, outside: OutsideId, *, joined: bool) -> None:
+    """Say whom to call instead; who stays on the line goes on down the chain."""
+    body = turn.plan.outsides[outside]
+    turn.hush()
+    turn.drop_legs(phase.offers)
+    turn.do(fx.Note("outside", body.label))
+    turn.enter(Telling(phase.asked, phase.since, phase.step, turn.play(body.prompt)))
+    if joined:
+        turn.do(fx.LeaveQueue("outside"))
+    turn.timer(PROMPT_GUARD_MS)
+
+
+def told(turn: Turn, phase: Telling, *, heard: bool) -> None:
+    """Go on after whom to call instead, which was an answer if it was heard to its end."""
+    if heard:
+        turn.call = replace(turn.call, informed=True)
+    descend(turn, Waiting(phase.asked, phase.asked, phase.since, step=phase.step), joined=False, told=heard)
+
+
+def why(turn: Turn, phase: Waiting) -> Why:
+    """Return why the caller gets a promise."""
+    if phase.closing:
+        return "closing"
+    return "unstaffed" if turn.hours(phase.asked).open else "closed"
 
 
 def closing(turn: Turn, phase: Waiting) -> None:
-    """The topic has closed under a caller who waits: kept, by whoever is still open or by a promise of that place."""
-    go_on(turn, phase, "closing", in_line=True)
-
-
-def _leave(turn: Turn, wait: Waiting, *, in_line: bool) -> None:
-    turn.hush()
-    turn.drop_legs(wait.offers)
-    if in_line:
-        turn.do(fx.LeaveQueue())
-
-
-def _end(turn: Turn, wait: Waiting, why: Why, *, in_line: bool, called_back: bool) -> None:
-    """Promise: a call back of a known number where the chain says so, or at closing; else the answer to a message."""
-    sentence = _sentence(turn, why)
-    if (called_back or why == "closing") and turn.call.caller.number is not None:
-        _leave(turn, wait, in_line=in_line)
-        promise(turn, Promising(wait.asked, message=False, recording=0, said=sentence))
-        return
-    leave_for_message(turn, wait, *sentence, turn.plan.announcements.leave_message, in_line=in_line)
-
-
-def _sentence(turn: Turn, why: Why) -> tuple[PromptId, ...]:
-    said = turn.plan.announcements
-    match why:
-        case "closing":
-            return (said.closing or said.unstaffed,)
-        case "closed" if not turn.env.calendar.site.at(turn.env.now).open:
-            return ()  # who called a closed site was told so at once
-        case _:
-            return (said.unstaffed,)
+    """The hours ended while the caller waited: another topic of the chain that is open, or their place is kept."""
+    turn.do(fx.Note("closing", turn.plan.topics[phase.topic].label))
+    descend(turn, replace(phase, closing=True))

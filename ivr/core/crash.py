@@ -35,10 +35,17 @@ def dropped(turn: Turn) -> None:
     match phase:
         case Waiting(asked=topic, offers=offers):
             turn.drop_legs(offers)
+            # The queue may have taken the answer for a talk, whose news were still under way.
+            turn.do(*(fx.Release(offer.token, void=True) for offer in offers if offer.answered))
             turn.do(fx.LeaveQueue("crash"))
         case Talking(topic=topic, offer=offer):
+            topic = phase.asked or topic
             turn.do(fx.DropLeg(offer.token), fx.Release(offer.token, void=True))
-        case Apologising(topic=topic) | Recording(topic=topic) | Telling(asked=topic) | Typing(topic=topic):
+        case Apologising() | Recording():
+            kept = Promising(phase.topic, message=False, recording=0, gone=True, owner=phase.owner, why=phase.why)
+            promise(turn, kept)
+            return
+        case Telling(asked=topic) | Typing(topic=topic):
             pass
         case Promising():
             promise(turn, replace(phase, gone=True))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ivr.core.inputs import AgentFailure
-    from ivr.core.plan import AgentId, PromptId, TopicId
+    from ivr.core.plan import AgentId, GroupId, PromptId, TopicId
 
 Outcome = Literal["answered", "informed", "left", "promised"]
 PromiseKind = Literal["message", "callback", "dropped"]
@@ -69,7 +69,7 @@ class JoinQueue:
 class LeaveQueue:
     """Give the place up; an agent who was offered is free again. `reason` is for the call's history."""
 
-    reason: Literal["told", "crash"] = "told"
+    reason: Literal["told", "crash", "outside", "closing"] = "told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +128,25 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """Commit a promise to the ledger: one per call, doing it again changes nothing."""
+    """Commit a promise to the ledger: one per call, doing it again changes nothing.
+
+    `owner` owes the answer, by `due` (None: as usual). `kept`: the file is as old as the call, whose place it keeps.
+    """
 
     kind: PromiseKind
     topic: TopicId
     serial: int
+    owner: GroupId
+    kept: bool = False
+    due: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Write in the call's history why it went this way; nothing is done. `detail` is in the plan's words."""
+
+    kind: Literal["closed", "crisis", "closing", "language", "typed", "topic", "outside", "callback", "message"]
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +183,7 @@ Effect = (
     | Release
     | Record
     | Promise
+    | Note
     | HandBack
     | Hangup
     | Finish

@@ -69,10 +69,14 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The queue holds the call. `staffed`: somebody who answers the topic is present."""
+    """The queue holds the call. `staffed`: somebody who answers the topic is present.
+
+    `topic` is the one that was asked about: an answer about another than the present one is no news.
+    """
 
     position: int
     staffed: bool
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,11 @@ class Unstaffed:
 @dataclass(frozen=True, slots=True)
 class Overflowed:
     """The wait is long: the caller may be asked for a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoursChanged:
+    """The calendar says something else than it did: who waits for people may not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +197,7 @@ Input = (
     | QueueLost
     | Unstaffed
     | Overflowed
+    | HoursChanged
     | OfferMade
     | OfferWithdrawn
     | AgentAnswered

@@ -23,12 +23,12 @@ from ivr.core.plan import (
     ToTopic,
     Typed,
 )
-from ivr.core.promises import full, leave_for_message
+from ivr.core.promises import apologise, closed_sentence, full
 from ivr.core.state import Arriving, Informing, InMenu, Typing, Waiting
 from ivr.core.turn import PROMPT_GUARD_MS
 
 if TYPE_CHECKING:
-    from ivr.core.plan import Menu, Plan
+    from ivr.core.plan import CrisisProfile, Menu, Plan
     from ivr.core.turn import Turn
 
 
@@ -105,45 +105,62 @@ BETWEEN_DIGITS_MS: Final = 5_000
 
 
 def started(turn: Turn, *, crowded: bool = False) -> None:
-    """A new call: answer and greet; a relay service goes straight to people. `crowded`: no line is free."""
+    """A new call: answer and greet; a relay service goes straight to people. `crowded`: no line is free.
+
+    Closed, or in a crisis, the news of it comes before the menu, and is an answer by itself: who hangs up after it
+    is informed. The menu then is the usual one: its answers are for every hour, and its topics lead down their
+    chains to a promise with the right owner, where one question for all would have to ask what it is about.
+    """
     if not isinstance(turn.call.phase, Arriving):
         return
     turn.do(fx.Answer())
+    crisis = crisis_now(turn)
+    if crisis is not None:
+        turn.do(fx.Note("crisis", crisis.label))
+    message = (crisis.message,) if crisis is not None else ()
     if turn.relay:
-        to_people(turn, turn.plan.general)
+        to_people(turn, turn.plan.general, *message)
     elif crowded:
         full(turn)
     else:
-        sentences, menu = welcome(turn)
-        turn.enter(InMenu(menu.id, turn.play(*sentences, menu.prompt)))
+        menu = turn.plan.menus[(crisis.menu if crisis is not None else None) or turn.plan.root]
+        greet(turn, menu, message)
         turn.timer(PROMPT_GUARD_MS)
 
 
-def welcome(turn: Turn) -> tuple[tuple[PromptId, ...], Menu]:
-    """Return what a caller hears first, and the first menu: in a crisis its own, out of hours that it is closed."""
-    plan, now, calendar = turn.plan, turn.env.now, turn.env.calendar
-    said, root = plan.announcements, plan.menus[plan.root]
-    crisis = calendar.crisis_at(now)
-    if crisis is not None and (profile := plan.crises.get(crisis.id)) is not None:
-        return (said.greeting, profile.message), plan.menus[profile.menu] if profile.menu is not None else root
-    span = calendar.site.at(now)
-    if not span.open and (closed := span.prompt or said.closed) is not None:
-        return (closed,), root
-    return (said.greeting,), root
+def greet(turn: Turn, menu: Menu, message: tuple[PromptId, ...]) -> None:
+    """Say what is special now, then the menu; usually, the greeting and the menu in one."""
+    span, greeting = turn.hours(None), turn.plan.announcements.greeting
+    closed = closed_sentence(turn, None)
+    if closed is not None:
+        turn.do(fx.Note("closed", span.reason or turn.plan.name))
+        turn.call = replace(turn.call, closed=True)
+    elif span.prompt in turn.plan.prompts:
+        message = (*message, span.prompt)
+    if closed is not None or message:
+        turn.enter(Informing(menu.id, turn.play(closed or greeting, *message)))
+    else:
+        turn.enter(InMenu(menu.id, turn.play(greeting, menu.prompt)))
+
+
+def crisis_now(turn: Turn) -> CrisisProfile | None:
+    """Return the profile of the crisis that is on, if the call's plan knows it."""
+    crisis = turn.env.calendar.crisis_at(turn.env.now)
+    return turn.plan.crises.get(crisis.id) if crisis is not None else None
 
 
 def digit(turn: Turn, key: str) -> None:
     """A key, whatever plays: in a menu, an answer or an invitation it acts at once, elsewhere it is only kept."""
     if key not in KEYS:
         return
-    turn.call = replace(turn.call, keys=pressed(turn.call.keys, key))
     phase = turn.call.phase
+    if isinstance(phase, Typing):  # a number is in no history of keys
+        typing(turn, phase, key)
+        return
+    turn.call = replace(turn.call, keys=pressed(turn.call.keys, key))
     if isinstance(phase, Waiting) and phase.invited and key == LEAVE_MESSAGE:
         if not any(offer.answered for offer in phase.offers):
-            leave_for_message(turn, phase, turn.plan.announcements.leave_message)
-        return
-    if isinstance(phase, Typing):
-        typing(turn, phase, key)
+            apologise(turn, phase, "asked")
         return
     if not isinstance(phase, InMenu | Informing):
         return
@@ -159,11 +176,11 @@ def digit(turn: Turn, key: str) -> None:
             turn.enter(Informing(menu.id, turn.play(prompt)))
             turn.timer(PROMPT_GUARD_MS)
         case GoLanguage(language):
-            turn.call = replace(turn.call, language=language)
+            turn.do(fx.Note("language", language))
+            turn.call = replace(turn.call, language="" if language == turn.plan.language else language)
             to_menu(turn, menu.id)
         case GoTyping(what):
-            turn.enter(Typing(menu.id, what.topic, what.length, turn.play(what.prompt)))
-            turn.timer(PROMPT_GUARD_MS)
+            to_typing(turn, Typing(menu.id, what.topic, what.length, what.prompt))
         case NotAnOption():
             counts = phase if isinstance(phase, InMenu) else InMenu(menu.id)
             again = replace(counts, play=0, invalid=counts.invalid + 1)
@@ -173,15 +190,21 @@ def digit(turn: Turn, key: str) -> None:
                 ask_again(turn, again, turn.plan.announcements.invalid)
 
 
+def to_typing(turn: Turn, phase: Typing) -> None:
+    """Ask for a number, from its first digit."""
+    turn.enter(replace(phase, play=turn.play(phase.prompt), digits=""))
+    turn.timer(PROMPT_GUARD_MS)
+
+
 def typing(turn: Turn, phase: Typing, key: str) -> None:
-    """One more digit of a number; # ends it, * begins it anew."""
+    """One more digit of a number; # ends it, * asks for it anew."""
     turn.hush()
-    if key == BACK:
+    again = replace(phase, play=0, digits=phase.digits + key)
+    if key == REPEAT:
+        to_typing(turn, phase)
+    elif key == BACK:
         typed(turn, phase)
-        return
-    digits = "" if key == REPEAT else phase.digits + key
-    again = replace(phase, play=0, digits=digits)
-    if len(digits) >= phase.length:
+    elif len(again.digits) >= phase.length:
         typed(turn, again)
     else:
         turn.enter(again)
@@ -190,6 +213,7 @@ def typing(turn: Turn, phase: Typing, key: str) -> None:
 
 def typed(turn: Turn, phase: Typing) -> None:
     """The number is whole, or nothing more comes: its topic's people have it."""
+    turn.do(fx.Note("typed", str(len(phase.digits))))
     turn.call = replace(turn.call, typed=phase.digits)
     to_people(turn, phase.topic)
 

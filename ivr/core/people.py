@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
-from ivr.core.continuity import STILL_RINGING_MS, closing, go_on, is_open, wait_timer
+from ivr.core.continuity import closing, descend
 from ivr.core.promises import apologise, part
 from ivr.core.state import Offer, Talking, Waiting
 
@@ -20,27 +20,30 @@ ANSWER_GUARD_MS: Final = 5_000
 TALK_CHECK_MS: Final = 3_600_000
 FALSE_START_MS: Final = 1_500
 """A talk that the agent's side ends sooner was none: the caller is offered again."""
+RINGS_ON_MS: Final = 5_000
+"""Between two looks at a phone that rings after the hours have ended: it is not cut off."""
 
 
 def to_people(turn: Turn, topic: TopicId, *sentence: PromptId) -> None:
     """Queue the call at once, and the sentence, if any, plays meanwhile; a topic that is closed has its chain."""
     wait = Waiting(topic, topic, turn.env.now)
-    if not is_open(turn, topic):
-        go_on(turn, wait, "closed", in_line=False)
+    if not turn.hours(topic).open:
+        turn.do(fx.Note("closed", turn.plan.topics[topic].label))
+        descend(turn, wait, joined=False)
         return
     play = turn.play(*sentence) if sentence else 0
     turn.enter(replace(wait, play=play))
     turn.join(topic, turn.env.now)
-    wait_timer(turn, topic, turn.plan.first_patience_ms)
+    turn.patience(topic, turn.plan.first_patience_ms)
 
 
 def queued(turn: Turn, reply: ev.Queued) -> None:
     """The queue told how the call stands: nobody there, or a place to wait at."""
     phase = turn.call.phase
-    if not isinstance(phase, Waiting):
+    if not isinstance(phase, Waiting) or reply.topic not in ("", phase.topic):
         return
     if not reply.staffed and not phase.offers:
-        go_on(turn, phase, "unstaffed", in_line=True)
+        descend(turn, phase)
         return
     if phase.queued:
         return
@@ -53,7 +56,14 @@ def unstaffed(turn: Turn) -> None:
     """Nobody is left of those who could answer."""
     phase = turn.call.phase
     if isinstance(phase, Waiting) and not phase.offers:
-        go_on(turn, phase, "unstaffed", in_line=True)
+        descend(turn, phase)
+
+
+def hours_changed(turn: Turn) -> None:
+    """Who waits where it is closed by now is kept; who is being rung, or talks, is not touched."""
+    phase = turn.call.phase
+    if isinstance(phase, Waiting) and not phase.offers and not turn.hours(phase.topic).open:
+        closing(turn, phase)
 
 
 def overflowed(turn: Turn) -> None:
@@ -66,12 +76,12 @@ def overflowed(turn: Turn) -> None:
 
 def waited(turn: Turn, phase: Waiting) -> None:
     """Tell the caller that the line lives, and ask the queue how it stands."""
-    if any(offer.answered for offer in phase.offers):
-        requeue(turn, phase)
+    if answered := next((offer for offer in phase.offers if offer.answered), None):
+        requeue(turn, phase, answered)
         return
-    if not is_open(turn, phase.topic):
+    if not turn.hours(phase.topic).open:
         if phase.offers:  # who is about to be answered is
-            turn.timer(STILL_RINGING_MS)
+            turn.timer(RINGS_ON_MS)
         else:
             closing(turn, phase)
         return
@@ -82,7 +92,7 @@ def waited(turn: Turn, phase: Waiting) -> None:
         phase = replace(phase, play=turn.play(turn.plan.announcements.patience))
     turn.enter(phase)
     turn.join(phase.topic, phase.since)
-    wait_timer(turn, phase.topic, turn.plan.patience_every_ms)
+    turn.patience(phase.topic, turn.plan.patience_every_ms)
 
 
 def queue_lost(turn: Turn) -> None:
@@ -162,57 +172,59 @@ def accepted(turn: Turn, token: str) -> None:
     else:
         turn.do(fx.StopHold())
     turn.do(fx.Bridge(token))
-    turn.enter(Talking(phase.topic, offer, turn.env.now))
+    turn.enter(Talking(phase.topic, offer, turn.env.now, phase.asked, phase.step))
     turn.timer(TALK_CHECK_MS)
 
 
 def accept_refused(turn: Turn, token: str) -> None:
     """The offer was over when the agent answered; other phones may ring on."""
     phase = turn.call.phase
-    if not isinstance(phase, Waiting) or not offered(phase, token):
+    offer = offered(phase, token) if isinstance(phase, Waiting) else None
+    if not isinstance(phase, Waiting) or offer is None:
         return
     rest = without(phase, token)
     if rest.offers:
         turn.do(fx.DropLeg(token))
         turn.enter(rest)
-        turn.timer(turn.plan.first_patience_ms)
+        turn.patience(rest.topic, turn.plan.first_patience_ms)
     else:
-        requeue(turn, phase)
+        requeue(turn, phase, offer)
 
 
 def bridge_failed(turn: Turn, token: str) -> None:
     """Asterisk would not join them."""
     phase = turn.call.phase
     if isinstance(phase, Talking) and phase.offer.token == token:
-        requeue(turn, phase)
+        requeue(turn, phase, phase.offer)
 
 
 def agent_left(turn: Turn, token: str, *, lost: bool) -> None:
     """The agent hung up: the talk is over, unless it never began; a phone that died has ended no talk."""
     phase = turn.call.phase
     if isinstance(phase, Waiting):
-        if offered(phase, token):
-            requeue(turn, phase)
+        if offer := offered(phase, token):
+            requeue(turn, phase, offer)
     elif isinstance(phase, Talking) and phase.offer.token == token:
         if lost or turn.env.now - phase.since < FALSE_START_MS:
-            requeue(turn, phase)
+            requeue(turn, phase, phase.offer)
         else:
             turn.do(fx.DropLeg(token), fx.Release(token))
             part(turn, "answered")
 
 
-def requeue(turn: Turn, phase: Waiting | Talking) -> None:
-    """The agent is lost to this call: the caller waits on, at the place of the first arrival."""
+def requeue(turn: Turn, phase: Waiting | Talking, lost: Offer) -> None:
+    """That agent is lost to this call: the caller waits on, at the place of the first arrival; other phones ring on."""
+    turn.do(fx.DropLeg(lost.token))
     if isinstance(phase, Talking):
-        turn.drop_legs((phase.offer,))
-        turn.do(fx.Release(phase.offer.token, void=True))
-        again = Waiting(phase.topic, phase.topic, turn.env.now)
+        again = Waiting(phase.topic, phase.asked or phase.topic, turn.env.now, step=phase.step)
     else:
-        turn.drop_legs(phase.offers)
-        turn.do(fx.Release(phase.offers[0].token, void=True))
-        again = replace(phase, offers=())
+        again = without(phase, lost.token)
     turn.enter(again)
+    if any(offer.answered for offer in again.offers):  # the queue may know a talk with that one already
+        turn.timer(ANSWER_GUARD_MS)
+        return
+    turn.do(fx.Release(lost.token, void=True))
     if not again.play:
         turn.do(fx.Hold())
     turn.join(again.topic, again.since)
-    turn.timer(turn.plan.first_patience_ms)
+    turn.patience(again.topic, turn.plan.first_patience_ms)

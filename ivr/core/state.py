@@ -16,7 +16,11 @@ from ivr.core.caller import Caller, CallId
 
 if TYPE_CHECKING:
     from ivr.core.effects import Outcome
-    from ivr.core.plan import AgentId, MenuId, PromptId, TopicId
+    from ivr.core.plan import AgentId, GroupId, MenuId, PromptId, TopicId
+
+Why = Literal["unstaffed", "closed", "closing", "asked", "full"]
+"""Why a caller gets a promise instead of a person: nobody is there; the hours are over; they ended while the caller
+waited; the caller asked for it; no line is free."""
 
 SCHEMA: Final = 4
 ADOPTION_STRIDE: Final = 1_000
@@ -48,11 +52,12 @@ class Informing:
 
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """The caller types a number for a topic: `digits` so far; `play` is the serial of what asks for it."""
+    """The caller types a number for a topic: `digits` so far; `prompt` asks for it, `play` is its serial."""
 
     menu: MenuId
     topic: TopicId
     length: int
+    prompt: PromptId
     play: int = 0
     digits: str = ""
 
@@ -73,7 +78,8 @@ class Waiting:
     `topic` is the queue that holds them, `asked` what they came for, which owns the promise if
     nobody can answer. `since` is the one clock of the wait, whatever the queue. `queued` once the
     queue said so; `play` is the sentence that is heard, 0: hold music. `offers`: the phones that
-    ring. `invited`: the key 2 leaves a message. `step`: the next one of what `asked` has for continuity.
+    ring. `invited`: the key 2 leaves a message. `step`: so many steps of the continuity chain of
+    `asked` were taken; `closing`: because the hours ended while the caller waited.
     """
 
     topic: TopicId
@@ -84,34 +90,42 @@ class Waiting:
     offers: tuple[Offer, ...] = ()
     invited: bool = False
     step: int = 0
+    closing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """Nobody answers `asked`: the caller is told whom to call instead, and `step` of its chain comes next."""
+    """On the way down a continuity chain: whom to call instead plays; `step` is the one after it."""
 
     asked: TopicId
     since: int
     step: int
     play: int
-    why: Literal["unstaffed", "closed", "closing"] = "unstaffed"
 
 
 @dataclass(frozen=True, slots=True)
 class Talking:
-    """Caller and agent are joined."""
+    """Caller and agent are joined. `asked` is what the caller came for (None: `topic`), `step` as in the wait."""
 
     topic: TopicId
     offer: Offer
     since: int
+    asked: TopicId | None = None
+    step: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Apologising:
-    """Nobody can answer: the caller is told, and asked for a message."""
+    """Nobody can answer: the caller is told why, and asked for a message that `owner` owes (None: the topic's).
+
+    `told`: whom to call instead was heard before it.
+    """
 
     topic: TopicId
     play: int
+    owner: GroupId | None = None
+    why: Why = "unstaffed"
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +135,23 @@ class Recording:
     topic: TopicId
     recording: int
     since: int = 0
+    owner: GroupId | None = None
+    why: Why = "unstaffed"
 
 
 @dataclass(frozen=True, slots=True)
 class Promising:
-    """The promise is on its way to the ledger; `full`: of a caller whom no line was free for.
+    """The promise is on its way to the ledger; `recording` 0 without a message: a call back.
 
-    `said`: of one who is called back, and what they are told before that; None: they have left a message.
     `gone`: of a caller whom the crash of Asterisk cut off, and who hears nothing any more.
     """
 
     topic: TopicId
     message: bool
     recording: int
-    full: bool = False
     gone: bool = False
-    said: tuple[PromptId, ...] | None = None
+    owner: GroupId | None = None
+    why: Why = "unstaffed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +208,9 @@ class Call:
     """One call: `arrival` is its instant at the switchboard, which gives its place in line everywhere.
 
     `serial` is the last serial given out; `timer` the serial of the armed timer;
-    `keys` every key pressed, in order; `informed` whether an answer was heard to its end.
-    `language` is the one that the caller chose, empty: the site's; `typed` the number that they typed.
+    `keys` every key pressed, in order; `informed` whether an answer was heard to its end, and nobody asked for since.
+    `language` is the chosen one, "": the site's own; `typed` the number that the caller typed, which is in no log;
+    `closed` whether the call began with the news that the site is closed.
     """
 
     id: CallId
@@ -209,6 +225,7 @@ class Call:
     informed: bool = False
     language: str = ""
     typed: str = ""
+    closed: bool = False
 
 
 def durable(call: Call) -> Call | None:
@@ -226,7 +243,7 @@ def durable(call: Call) -> Call | None:
             phase = replace(phase, play=0, queued=False, offers=())
         case Talking():
             return None
-        case Apologising() | Parting() | Telling():
+        case Apologising() | Telling() | Parting():
             phase = replace(phase, play=0)
         case _:
             pass
@@ -248,15 +265,15 @@ def decode(snapshot: str) -> Call:
         schema = fields.pop("schema")
         phase = fields.pop("phase")
         kind = _PHASES[phase.pop("kind")]
-        if schema not in (SCHEMA, SCHEMA - 1):  # the one before had less, which is then as it begins
+        if schema not in (SCHEMA, SCHEMA - 1):  # what the one before had not is then as it begins
             msg = "snapshot of an unknown schema"
             raise ValueError(msg)
+        if phase.pop("full", False):  # of the one before
+            phase["why"] = "full"
         if phase.get("offer"):
             phase["offer"] = Offer(**phase["offer"])
         if "offers" in phase:
             phase["offers"] = tuple(Offer(**offer) for offer in phase["offers"])
-        if phase.get("said") is not None:
-            phase["said"] = tuple(phase["said"])
         caller = Caller(**fields.pop("caller"))
         return Call(caller=caller, phase=kind(**phase), **fields)
     except (KeyError, TypeError, AttributeError) as error:

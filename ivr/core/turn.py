@@ -10,13 +10,16 @@ from ivr.core.schedule import ALWAYS_OPEN
 
 if TYPE_CHECKING:
     from ivr.core.plan import Plan, PromptId, TopicId
-    from ivr.core.schedule import Calendar
+    from ivr.core.schedule import Calendar, Span
     from ivr.core.state import Call, Offer, Phase
 
 PROMPT_GUARD_MS: Final = 120_000
 """No prompt lasts longer: after it a lost PromptDone is presumed."""
 FAILED_PROMPT_MS: Final = 500
 """Time for the news of a hang-up, which ends a prompt before it ends the call."""
+CLOSED_BY_NOW_MS: Final = 100
+"""After the end of the hours: a timer may be early by as much as two clocks differ."""
+LEAST_PATIENCE_MS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,24 @@ class Turn:
 
     def timer(self, ms: int) -> None:
         """Arm the call's one timer."""
-        serial = self.serial()
-        self.call = replace(self.call, timer=serial)
+        serial = self.call.serial + 1
+        self.call = replace(self.call, serial=serial, timer=serial)
         self.do(fx.StartTimer(serial, ms))
+
+    def patience(self, topic: TopicId, ms: int) -> None:
+        """Arm the timer of a wait for `topic`: so long, or until just after its hours end."""
+        closes = self.env.calendar.of(topic).closes(self.env.now)
+        left = ms if closes is None else closes - self.env.now + CLOSED_BY_NOW_MS
+        self.timer(max(LEAST_PATIENCE_MS, min(ms, left)))
+
+    def hours(self, topic: TopicId | None) -> Span:
+        """Return what the hours of a topic, or the site's (None), say now."""
+        return self.env.calendar.of(topic).at(self.env.now)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the caller can be called back: the number is known, and not that of a relay service."""
+        return self.call.caller.number is not None and not self.relay
 
     def hush(self) -> None:
         """Stop whatever plays."""
@@ -73,7 +91,12 @@ class Turn:
         return self.call.caller.klass == "relay"
 
     def join(self, topic: TopicId, since: int) -> None:
-        """Take or keep a place in line; a relay call has the right of way, and in a crisis everybody."""
+        """Take or keep a place in line; a relay call has the right of way, and in a crisis everybody.
+
+        Who waits for people has not heard the answer that they came for.
+        """
+        if self.call.informed:
+            self.call = replace(self.call, informed=False)
         crisis = self.env.calendar.crisis_at(self.env.now)
         self.do(fx.JoinQueue(topic, since, "relay" if self.relay else "crisis" if crisis is not None else None))
 

@@ -18,6 +18,8 @@ End = Literal["", "bye", "left", "failed"]
 
 REAL_S: Final = 1.0
 """A talk that is shorter is none, and two that overlap for less are one that changes hands."""
+CROSSING_S: Final = 0.2
+"""A BYE and the next INVITE are of two dialogs: a phone that is busy may take the second first."""
 CUT_S: Final = 0.7
 """A talk that ends so much before the agent's phone would end it was cut."""
 _CALLER: Final = re.compile(r"^(call|up|bye|left) (\S+) (\d+) .*?(\d{9,}\.\d+)\s*$")
@@ -118,10 +120,12 @@ def desks(notes: Iterable[str], talk_s: float, *, died: float | None = None, cra
     """Return what one SIPp of agents noted, whose phones end a talk after `talk_s`, or died all at once.
 
     When Asterisk crashes a phone does not learn that its call is over: that it rings again then is as it should be.
+    Nor is it rung twice where the end of one call and the next one cross on the way (`CROSSING_S`).
     """
     over = sorted(crashes)
     going: dict[str, Talk] = {}
-    engaged: set[str] = set()
+    engaged: dict[str, float] = {}
+    rung: dict[str, float] = {}
     talks: list[Talk] = []
     doubled: list[float] = []
     for note in notes:
@@ -132,17 +136,25 @@ def desks(notes: Iterable[str], talk_s: float, *, died: float | None = None, cra
         while over and over[0] <= at:
             over.pop(0)
             engaged.clear()
+            doubled += rung.values()
+            rung.clear()
         if what == "ring":
-            if phone in engaged:
-                doubled.append(at)
-            engaged.add(phone)
+            if at - engaged.get(phone, at) > CROSSING_S:
+                if phone in rung:
+                    doubled.append(rung[phone])
+                rung[phone] = at  # unless the other call's end is on its way
+            engaged[phone] = at
         elif what == "talk":
             going[phone] = Talk(phone, plain(who[1]) if who else "", at)
         else:
-            engaged.discard(phone)
+            if phone in rung and at - rung[phone] > CROSSING_S:
+                doubled.append(rung[phone])
+            rung.pop(phone, None)
+            engaged.pop(phone, None)
             talk = going.pop(phone, None)
             if talk is not None:
                 talks.append(replace(talk, ended=at, whole=at - talk.began >= talk_s - CUT_S))
+    doubled += rung.values()
     if died is not None:
         return Desks((*talks, *(replace(talk, ended=died, whole=False) for talk in going.values())), tuple(doubled))
     return Desks((*talks, *going.values()), tuple(doubled))

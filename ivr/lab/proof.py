@@ -87,10 +87,19 @@ def scenes(console: Console) -> Figures:
     return {**found, "scenes": json.loads((RUN / "demo.json").read_text(encoding="utf-8"))["scenes"]}
 
 
+def proven(console: Console) -> Figures:
+    """Prove the plan: every state of its calls."""
+    argv = [sys.executable, "-m", "ivr", "prove", str(PLAN), "--json"]
+    ended = subprocess.run(argv, check=False, stdout=subprocess.PIPE, text=True)
+    found: Figures = json.loads(ended.stdout) if ended.stdout else {"ok": False}
+    console.print(found.get("story") or f"[dim]{found.get('states')} states[/dim]", soft_wrap=True, markup=True)
+    return found
+
+
 def properties(console: Console) -> Figures:
     """Run the tests that draw their cases by chance, many times longer."""
     return command(
-        [sys.executable, "-m", "pytest", "-q", "--timeout", "1200", "tests/core", "tests/queueing"],
+        [sys.executable, "-m", "pytest", "-q", "--timeout", "1200", "tests/core", "tests/queueing", "tests/prove"],
         console,
         {"HYPOTHESIS_PROFILE": "proof", "IVR_QUEUE_STEPS": str(QUEUE_STEPS)},
     )
@@ -220,6 +229,7 @@ async def _reach(house: Crowd, bars: Progress) -> Figures:
 
 
 STEPS: Final = (
+    Step("prove", "every state of a call of the plan", proven),
     Step("scenes", "the scenes of the demo", scenes),
     Step("reach", f"from a key to an agent's phone, {PROBES} times", reach),
     Step("cost", "processor time per call", cost),

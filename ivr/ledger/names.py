@@ -100,6 +100,8 @@ LEAVES: Final = {
     "restored": "il est déjà en conversation",
     "settled": "sa place est reprise après une panne",
     "crash": "l'appel est coupé",
+    "outside": "un autre organisme lui est indiqué",
+    "closing": "le service ferme ; sa demande est gardée",
 }
 REPAIRS: Final = {
     "channel_without_call": "personne ne s'occupait de l'appel, il est pris comme un nouvel appel",

@@ -40,7 +40,7 @@ def tell(call: str, lines: Iterable[Line], files: Sequence[File], names: Names) 
     """The call's moments, in order. `lines`: the call's own, and those that tell the agents' states until its end."""
     teller = _Teller(call, names)
     told = [moment for line in in_order(lines) for moment in teller.take(line)]
-    told += [moment for file in files for moment in _of_file(file, names, teller.ended)]
+    told += [moment for file in files for moment in _of_file(file, names, teller.ended, teller.began)]
     return sorted(told, key=lambda moment: moment.at)
 
 
@@ -52,10 +52,12 @@ class _Teller:
         self._menu = ""
         self._topic = ""
         self._begun = False
+        self.began = 0
         self.ended: int | None = None
 
     def take(self, line: Line) -> Iterator[Moment]:
         if line.fields.get("call") == self._call:
+            self.began = self.began if self._begun else line.at
             self._begun = True
             self._topic = line.fields.get("topic", self._topic)
             yield from self._said(line)
@@ -116,6 +118,15 @@ _STEPS: Final = {
     "invalid": "Touche {0} : elle ne mène nulle part.",
     "information": "Écoute l'information « {0} ».",
     "prompt": "Entend « {0} ».",
+    "closed": "Hors des horaires : {0}.",
+    "closing": "Les horaires de « {0} » prennent fin : sa demande est gardée, à sa place.",
+    "crisis": "Mode crise : entend le message « {0} ».",
+    "language": "Choisit la langue : {0}.",
+    "typed": "Tape un numéro de {0} chiffres.",
+    "topic": "Suite prévue quand personne ne répond : « {0} ».",
+    "outside": "Suite prévue : « {0} » lui est indiqué.",
+    "callback": "Suite prévue : un rappel par « {0} ».",
+    "message": "Suite prévue : un message pour « {0} ».",
 }
 
 
@@ -163,11 +174,11 @@ def _sentence(line: Line, who: str, names: Names) -> str:
             return f"{line.type}{f' : {told}' if told else ''}."
 
 
-def _of_file(file: File, names: Names, ended: int | None) -> Iterator[Moment]:
+def _of_file(file: File, names: Names, ended: int | None, began: int) -> Iterator[Moment]:
     kind = fr.KINDS.get(file.kind, file.kind)
     owner = names.owner(file.owner)
     # One that is as old as its call, for the caller's place, was opened when the call ended.
-    at = max(file.opened_ms, ended or 0) if file.kind == "dropped" else file.opened_ms
+    at = max(file.opened_ms, ended or 0) if file.kind == "dropped" or file.opened_ms <= began else file.opened_ms
     yield Moment(at, f"Dossier {file.id} ouvert : {kind}, à {owner}, avant le {fr.moment(file.due_ms)}.")
     if file.closed_ms is not None:
         by = f" par {names.owner(file.closed_by)}" if file.closed_by else ""

@@ -17,6 +17,7 @@ from ivr.plan.fields import is_premium, slug_of
 from ivr.plan.handover import named_by_handover, successors
 from ivr.plan.heard import CHARACTERS_PER_S, texts
 from ivr.plan.leave import absences, substitutes
+from ivr.plan.modeline import modelines
 from ivr.plan.opening import named_by_hours, relay, schedules, sentences
 from ivr.plan.people import codes, for_agents, references, widenings
 from ivr.plan.shape import hints
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from ivr.plan.faults import Fault, Place
     from ivr.plan.models import MenuFile
 
+_HINTED: Final = 1_000
+"""How many names that do not exist are compared with those that do: no more are shown."""
 MAX_OPTIONS: Final = 5
 MAX_LEVELS: Final = 3
 MAX_LISTENING_S: Final = 40
@@ -56,12 +59,14 @@ def check(draft: Draft) -> list[Fault]:
 
 def dangling(draft: Draft) -> Iterator[Fault]:
     """Every id that is named exists."""
+    told = 0
     for file, value, place in _references(draft):
         known = _known(draft, file)
         if known is None or value in known:
             continue
+        told += 1
         kind_fr, kind_en = _KINDS[file]
-        near = hints(value, known)
+        near = hints(value, known if told <= _HINTED else ())
         yield fault("unknown-reference", place, kind_fr=kind_fr, kind_en=kind_en, value=value, file=file, **near)
 
 
@@ -132,10 +137,12 @@ def listed_twice(draft: Draft) -> Iterator[Fault]:
     """A group is named once in a list; a number stands once in the site."""
     for file, entries in _grouped(draft):
         for name, groups in entries:
+            listed: set[str] = set()
             for index, group in enumerate(groups):
-                if group in groups[:index]:
+                if group in listed:
                     place = draft.sources[file].value((file.removesuffix(".yaml"), name, "groups", index))
                     yield warning("listed-twice", place, value=group)
+                listed.add(group)
     seen: set[str] = set()
     for number, place in _numbers(draft):
         if number in seen:
@@ -369,6 +376,7 @@ RULES: Final[tuple[Callable[[Draft], Iterable[Fault]], ...]] = (
     sentences,
     relay,
     successors,
+    modelines,
 )
 
 

@@ -24,6 +24,8 @@ REGION: Final = "FR"
 SLUG: Final = r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$"
 SLUG_LENGTH: Final = 40
 _SLUG: Final = re.compile(SLUG)
+_EMERGENCY: Final = frozenset(["15", "17", "18", "112", "114", "115", "119", "191", "196", "197", "116000", "116117"])
+_LETTER: Final = re.compile(r"[^\W\d_]")
 _PART: Final = re.compile(r"\s*(\d{1,6})\s*([a-zé]+)\.?\s*")
 _UNITS: Final = {
     "ms": 1,
@@ -134,8 +136,11 @@ class Between:
 
 
 def _e164(value: str) -> str:
+    if (dialled := "".join(value.split())) in _EMERGENCY:
+        raise PydanticCustomError("emergency-number", "emergency", {"number": dialled})
     try:
-        number = phonenumbers.parse(value, REGION)
+        # Letters would be read as the keys that bear them: a mistyped "OO" as 66.
+        number = None if _LETTER.search(value) else phonenumbers.parse(value, REGION)
     except phonenumbers.NumberParseException:
         number = None
     # Possible, not valid: the ranges kept for fiction (06 39 98) are valid nowhere.
@@ -179,6 +184,8 @@ def _percent(value: Any) -> Any:
 
 
 def _several(value: Any) -> Any:
+    if isinstance(value, str) and "," in value:
+        raise PydanticCustomError("list-unbracketed", "no brackets", {"value": value})
     return [value] if isinstance(value, str) else value
 
 

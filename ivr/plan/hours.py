@@ -20,6 +20,7 @@ Minutes = tuple[int, int]
 
 DAY: Final = 1_440
 CLOSED: Final = "off"
+ALL_HOURS: Final = "Mo-Su 00:00-24:00"
 ENGLISH: Final = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 FRENCH: Final = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 _ENGLISH_NAMES: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

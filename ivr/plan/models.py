@@ -46,6 +46,7 @@ class AnnouncementsEntry(Strict):
     overflow: Slug = Field(description="Longue attente : la touche 2 laisse un message, sinon l'attente continue.")
     closed: Slug | None = Field(default=None, description="C'est fermé : quand on rouvre, et les urgences.")
     closing: Slug | None = Field(default=None, description="Fermeture pendant l'attente : la demande est gardée.")
+    callback_kept: Slug | None = Field(default=None, description="Un agent rappellera, sans message : au revoir.")
 
 
 class AgentSentencesEntry(Strict):

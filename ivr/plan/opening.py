@@ -9,7 +9,7 @@ from ivr.core.plan import HoursId, PromptId
 from ivr.core.schedule import Hours, OneOff
 from ivr.plan.calendar import days, school_known_until
 from ivr.plan.faults import fault, warning
-from ivr.plan.hours import CLOSED, FRENCH, spoken_minutes
+from ivr.plan.hours import ALL_HOURS, CLOSED, FRENCH, spoken_minutes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from ivr.plan.calendar import Day
     from ivr.plan.draft import Draft
     from ivr.plan.faults import Fault, Place
-    from ivr.plan.timetable import HoursFile, ScheduleEntry
+    from ivr.plan.timetable import ScheduleEntry
 
 COMPARED: Final = timedelta(days=400)
 """How far ahead the hours of the relay are compared with the site's: every kind of day comes within a year."""
 SCHOOL_WARNING: Final = timedelta(days=60)
 FILE: Final = "hours.yaml"
+_ALL_HOURS: Final = Hours(HoursId("toujours"), ALL_HOURS, public_holidays=ALL_HOURS)
 
 
 def hours_of(name: str, entry: ScheduleEntry, zone: str) -> Hours:
@@ -96,38 +97,45 @@ def sentences(draft: Draft) -> Iterator[Fault]:
 
 
 def relay(draft: Draft) -> Iterator[Fault]:
-    """The relay for deaf callers answers whenever the telephone does (law of 7 October 2016, article 105)."""
+    """The relay for deaf callers answers whenever the telephone does (law of 7 October 2016, article 105).
+
+    Of a site whose hours are not given the telephone answers at all hours, and so must the relay.
+    """
     file = draft.hours
-    if file is None or file.site not in file.schedules or FILE not in draft.whole:
+    if file is None or FILE not in draft.sources or FILE not in draft.whole:
         return
     source = draft.sources[FILE]
+    followed = [(name, place) for name, place in _phones(draft) if name in file.schedules]
     if file.relay is None:
-        yield fault("no-relay-hours", source.key(("site",)), site=file.site)
+        if followed:
+            yield fault("no-relay-hours", followed[0][1], site=followed[0][0])
         return
-    if file.relay == file.site or file.relay not in file.schedules:
+    if file.relay not in file.schedules:
         return
-    short = _shorter(file, draft.today)
-    if short is not None:
-        phone = ", ".join(f"{_clock(begin)}-{_clock(end)}" for begin, end in short.ranges)
-        yield fault(
-            "relay-shorter",
-            source.value(("relay",)),
-            day=FRENCH[short.date.weekday()],
-            date=short.date.isoformat(),
-            phone=phone,
-            site=file.site,
-        )
+    theirs = hours_of(file.relay, file.schedules[file.relay], file.zone)
+    ours = [(hours_of(name, file.schedules[name], file.zone), place) for name, place in followed if name != file.relay]
+    if file.site is None:
+        ours.append((_ALL_HOURS, source.value(("relay",))))
+    for schedule, place in ours:
+        short = _shorter(schedule, theirs, draft.today)
+        if short is not None:
+            phone = ", ".join(f"{_clock(begin)}-{_clock(end)}" for begin, end in short.ranges)
+            day = FRENCH[short.date.weekday()]
+            yield fault("relay-shorter", place, day=day, date=short.date.isoformat(), phone=phone, site=schedule.id)
 
 
-def _shorter(file: HoursFile, today: date) -> Day | None:
-    """Return the site's first day on which it answers at a time when the relay does not."""
-    ours, theirs = (
-        days(hours_of(name, file.schedules[name], file.zone), today, today + COMPARED)
-        for name in (file.site or "", file.relay or "")
-    )
-    for site, other in zip(ours, theirs, strict=True):
-        if any(not any(a <= begin and end <= b for a, b in other.ranges) for begin, end in site.ranges):
-            return site
+def _phones(draft: Draft) -> Iterator[tuple[str, Place]]:
+    """Yield every schedule by which the telephone answers, and where that is said."""
+    relay_at = draft.sources[FILE].value(("relay",))
+    yield from ((name, place) for name, place in _followers(draft) if place != relay_at)
+
+
+def _shorter(phone: Hours, other: Hours, today: date) -> Day | None:
+    """Return the first day on which the telephone answers at a time when the relay does not."""
+    last = today + COMPARED
+    for ours, theirs in zip(days(phone, today, last), days(other, today, last), strict=True):
+        if any(not any(a <= begin and end <= b for a, b in theirs.ranges) for begin, end in ours.ranges):
+            return ours
     return None
 
 

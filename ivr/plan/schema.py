@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_STANDARD: Final = {"ge": "minimum", "le": "maximum"}
+"""The bounds of a number that may be written as a text too, which pydantic leaves under its own names."""
 FOLDER: Final = Path("dialplan") / "schema"
 
 
@@ -38,7 +40,7 @@ def _tidy(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     found = {
-        key: {name: _tidy(value) for name, value in content.items()}
+        _STANDARD.get(key, key): {name: _tidy(value) for name, value in content.items()}
         if key in ("properties", "$defs", "patternProperties")
         else _tidy(content)
         for key, content in schema.items()

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 
 _ROUNDS: Final = 50
+_LOOKED_AT: Final = 1_000
+"""How many unknown keys are compared with those that exist: a file with more holds something else than a plan."""
 _KEY: Final = "[key]"
 _CONSEQUENCES: Final = frozenset(
     {
@@ -44,9 +46,10 @@ _CONSEQUENCES: Final = frozenset(
     }
 )
 _AT_KEY: Final = frozenset({"option-target", "overflow-empty"})
+_MAPPING: Final = ("dict_type", "model_type", "model_attributes_type")
 _EXPECTED: Final = {
     "string_type": "expected-text",
-    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "expected-mapping"),
+    **dict.fromkeys(_MAPPING, "expected-mapping"),
     **dict.fromkeys(("tuple_type", "list_type"), "expected-list"),
     **dict.fromkeys(("bool_parsing", "bool_type"), "expected-yes-no"),
 }
@@ -73,18 +76,26 @@ _FRENCH: Final = {
     "de": "from", "début": "from", "debut": "from", "au": "to", "à": "to", "fin": "to", "raison": "reason",
     "motif-absence": "reason", "horaires": "hours", "semaine": "weekly", "fériés": "public_holidays",
     "feries": "public_holidays", "vacances": "school_holidays", "le": "on",
+    "français": "fr", "francais": "fr", "anglais": "en", "english": "en", "jours_feries": "public_holidays",
+    "jours_fériés": "public_holidays", "exception": "exceptions", "heures": "hours", "ouverture": "hours",
     "profil": "profiles", "profils": "profiles", "crises": "profiles",
 }  # fmt: skip
 
 
 def hints(word: str, known: Iterable[str]) -> dict[str, str]:
     """Return the two sentences that propose what `word` was meant to be, empty if nothing is near."""
+    meant = near(word, known)
+    if meant is None:
+        return {"hint_fr": "", "hint_en": ""}
+    return {"hint_fr": f"Vouliez-vous écrire « {meant} » ? ", "hint_en": f"Did you mean “{meant}”? "}
+
+
+def near(word: str, known: Iterable[str]) -> str | None:
+    """Return what `word` was meant to be: the key of a French word, or one that is spelt much the same."""
     choices = list(known)
     translated = _FRENCH.get(word.lower(), "")
-    near = [translated] if translated in choices else get_close_matches(word, choices, n=1, cutoff=0.6)
-    if not near:
-        return {"hint_fr": "", "hint_en": ""}
-    return {"hint_fr": f"Vouliez-vous écrire « {near[0]} » ? ", "hint_en": f"Did you mean “{near[0]}”? "}
+    found = [translated] if translated in choices else get_close_matches(word, choices, n=1, cutoff=0.6)
+    return found[0] if found else None
 
 
 def validate(source: Source, model: type[M]) -> M | None:
@@ -113,13 +124,30 @@ def validate(source: Source, model: type[M]) -> M | None:
 def _faults(details: list[ErrorDetails], source: Source, model: type[BaseModel]) -> Iterator[Fault]:
     locs = [_loc(detail) for detail in details]
     bad_keys = {_loc(detail) for detail in details if detail["loc"][-1:] == (_KEY,)}
+    lacking = {loc[:-1] for detail, loc in zip(details, locs, strict=True) if detail["type"] == "missing"}
+    misspelt = {
+        (*loc[:-1], near(str(loc[-1]), _allowed(model, loc[:-1])))
+        for detail, loc in zip(details[:_LOOKED_AT], locs, strict=False)
+        if detail["type"] == "extra_forbidden" and loc[:-1] in lacking
+    }
+    around = {loc[:size] for loc in locs for size in range(len(loc))}
+    outdented = {loc[:-1] for detail, loc in zip(details, locs, strict=True) if _outdented(detail, loc, model)}
     for detail, loc in zip(details, locs, strict=True):
-        deeper = any(len(other) > len(loc) and other[: len(loc)] == loc for other in locs)
-        if deeper and detail["type"] in _CONSEQUENCES:
+        if loc in around and detail["type"] in _CONSEQUENCES:
             continue  # a consequence of the fault inside
+        if detail["type"] == "missing" and loc in misspelt:
+            continue  # it is there under another name
+        if detail["input"] is None and loc[:-1] in outdented:
+            continue  # its lines are told to be indented too little
         if loc in bad_keys and detail["loc"][-1:] != (_KEY,):
             continue
         yield _fault(detail, loc, source, model)
+
+
+def _outdented(detail: ErrorDetails, loc: Loc, model: type[BaseModel]) -> bool:
+    """Tell whether a text stands where an entry should, under the name of a key of such an entry."""
+    expected = detail["type"] in _MAPPING and isinstance(detail["input"], str)
+    return expected and bool(loc) and loc[-2:-1] != ("options",) and loc[-1] in _allowed(model, loc)
 
 
 def _loc(detail: ErrorDetails) -> Loc:
@@ -140,18 +168,21 @@ def _fault(detail: ErrorDetails, loc: Loc, source: Source, model: type[BaseModel
             around, inside = (f" dans « {owner} »", f" in “{owner}”") if owner is not None else ("", "")
             return fault("missing-key", source.key(loc[:-1]), key=name, where_fr=around, where_en=inside)
         case "extra_forbidden":
-            keys = _allowed(model, loc[:-1])
-            return fault("unknown-key", at_key, key=name, keys=", ".join(keys), **hints(name, keys))
+            return _unknown_key(name, at_key, _allowed(model, loc[:-1]))
         case "too_short":
             return fault("empty-list", at_value, key=name)
         case "string_too_long":
             return fault("too-long", at_value, key=name, limit=context.get("max_length", ""))
         case "literal_error":
-            return fault("not-in-list", at_value, key=name, value=given, expected=context.get("expected", ""))
+            expected = context.get("expected", "").replace("'", "").replace(" or ", ", ")
+            return fault("not-in-list", at_value, key=name, value=given, expected=expected)
     if given is None:
         return fault("empty-value", at_key, key=name)
     if kind in _EXPECTED:
-        return fault(_EXPECTED[kind], at_value, key=name)
+        if kind in _MAPPING and isinstance(given, str) and loc[-2:-1] == ("options",):
+            return fault("option-bare", at_value, key=name, value=given)
+        outdented = _outdented(detail, loc, model)
+        return fault("not-inside", at_key, key=name) if outdented else fault(_EXPECTED[kind], at_value, key=name)
     match kind:
         case "float_parsing" | "float_type" | "finite_number":
             return fault("expected-decimal", at_value, key=name, **_bounds(model, loc))
@@ -160,6 +191,16 @@ def _fault(detail: ErrorDetails, loc: Loc, source: Source, model: type[BaseModel
             return fault(code, at_value, key=name, **_bounds(model, loc))
         case _:
             return fault("invalid-value", at_value, key=name, problem=detail["msg"])
+
+
+def _unknown_key(name: str, place: Place, keys: list[str]) -> Fault:
+    """Tell a key that does not exist from one that YAML read together with what stands by it."""
+    if name != name.strip() and name.strip() in keys:
+        column = place.column + (0 if name[0].isspace() else len(name.rstrip()))
+        return fault("odd-space", replace(place, column=column))
+    if ":" in name and name.split(":", maxsplit=1)[0] in keys:  # {topic:enfance}
+        return fault("space-after-colon", replace(place, column=place.column + name.index(":")))
+    return fault("unknown-key", place, key=name, keys=", ".join(keys), **hints(name, keys))
 
 
 def _within(place: Place, context: Mapping[str, Any]) -> Place:

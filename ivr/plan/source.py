@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from ivr.errors import IvrError
 from ivr.plan.faults import Place, fault
 from ivr.plan.syntax import explain
 
@@ -29,10 +31,13 @@ Loc = tuple[str | int, ...]
 Data = dict[str, "Data"] | list["Data"] | str | None
 
 MAX_BYTES: Final = 128 * 1024
+MAX_NODES: Final = 10_000
 MAX_DEPTH: Final = 12
 MAX_OPENED: Final = 64
 _OPENED: Final = re.compile(r"[\[{]|[\]}]|^[ ]*(?:- ){64}|^[ ]{256}", re.MULTILINE)
 _PLAIN_TAG: Final = re.compile(r"^(?:tag:yaml\.org,2002:[a-z]+)?$")
+_FOLD: Final = "\a"
+"""The parser's mark of each line break that it folded (`>`); the bytes of a file never hold it."""
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -103,7 +108,11 @@ def parse(raw: bytes, name: str) -> Source:
         source.faults.append(fault("too-deep", source.place(len(before) - 1, len(before[-1]))))
         return source
     try:
-        root = YAML(typ="rt").compose(text)
+        reader = YAML(typ="rt")
+        reader.Composer = _Bounded
+        root = reader.compose(text)
+    except _TooManyNodes as error:
+        source.faults.append(fault("too-many-nodes", source.place(error.line, error.column), limit=MAX_NODES))
     except YAMLError as error:
         source.faults.append(explain(error, text, source.place))
     except RecursionError:
@@ -131,6 +140,28 @@ def _too_deep(text: str) -> int | None:
         if opened > MAX_OPENED:
             return found.start()
     return None
+
+
+class _TooManyNodes(IvrError):
+    """The file holds more than a plan can; `line` and `column` count from 0."""
+
+    def __init__(self, line: int, column: int) -> None:
+        self.line, self.column = line, column
+        super().__init__(line, column)
+
+
+class _Bounded(Composer):
+    """Stops at what no plan holds: the time to read a file is that of its nodes, not of its bytes."""
+
+    nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Return the next node, counted."""
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            mark = self.parser.peek_event().start_mark
+            raise _TooManyNodes(mark.line, mark.column)
+        return super().compose_node(parent, index)
 
 
 class _Converter:
@@ -184,5 +215,5 @@ class _Converter:
 
 def _scalar(node: Node) -> str | None:
     plain = isinstance(node, ScalarNode) and node.style in (None, "")
-    text = str(node.value)
+    text = str(node.value).replace(_FOLD, "")
     return None if plain and text in _NULLS else text

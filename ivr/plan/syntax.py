@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from ivr.plan.faults import Fault
 
 _NO_SPACE: Final = re.compile(r"^\s*(?:- )?[\w*#'\"-]+:[^\s/]")
+_ODD_INDENT: Final = re.compile(r"[ \t]*[\u00a0\u2007\u202f]")
+_NO_COLON: Final = re.compile(r"^(\s*)[\w-]+(?: [^:#]*)?$")
 _LONE_KEY: Final = re.compile(r"^\s*[\w-]+$")
 _CLOSERS: Final = {"[": "]", "{": "}"}
 
 
-def explain(  # noqa: C901, PLR0911 - one line per problem: a table
+def explain(  # noqa: C901, PLR0911, PLR0912 - one line per problem: a table
     error: YAMLError, text: str, place: Callable[[int, int], Place]
 ) -> Fault:
     """Return the fault for a parser's error; `place` takes a line and a column counted from 0."""
@@ -37,6 +39,9 @@ def explain(  # noqa: C901, PLR0911 - one line per problem: a table
     opened = here
     if error.context_mark is not None:
         opened = place(error.context_mark.line, error.context_mark.column)
+    for suspect in (line, line - 1):
+        if suspect >= 0 and (match := _ODD_INDENT.match(place(suspect, 0).source_line)):
+            return fault("odd-space", place(suspect, match.end() - 1))
     if opened.source_line.lstrip().startswith("*:"):
         return fault("star-unquoted", opened)
     if "alias" in problem or "alias" in context:
@@ -53,6 +58,8 @@ def explain(  # noqa: C901, PLR0911 - one line per problem: a table
         bracket = opened.source_line[opened.column - 1 : opened.column]
         return fault("bracket-open", opened, close=_CLOSERS.get(bracket, "] / }"))
     if "could not find expected ':'" in problem:
+        if match := _NO_SPACE.match(opened.source_line):
+            return fault("space-after-colon", place(opened.line - 1, match.end() - 1))
         return fault("no-colon", opened)
     if "mapping values are not allowed" in problem:
         return _colon(line, column, place)
@@ -70,5 +77,9 @@ def _colon(line: int, column: int, place: Callable[[int, int], Place]) -> Fault:
             return fault("space-after-colon", place(suspect, match.end() - 1))
     here = place(line, column)
     if _LONE_KEY.match(here.source_line[:column]):
+        before = place(line - 1, 0) if line else here
+        indent = len(here.source_line) - len(here.source_line.lstrip())
+        if (match := _NO_COLON.match(before.source_line)) and match.end(1) == indent:
+            return fault("no-colon", place(line - 1, indent))
         return fault("indentation", place(line, column - len(here.source_line[:column].lstrip())))
     return fault("colon-in-text", here)

@@ -170,6 +170,7 @@ class Books:
     def joins(self, call: str, topic: TopicId, since: int = 0, reason: str = "") -> None:
         """A caller takes a place in a topic's line, or keeps the one that they have."""
         caller = self._callers[call]
+        caller.heard = False  # who asks for people has not heard what they came for
         if caller.line is None or caller.line.topic != topic or caller.reason != reason:
             self._steps_aside(caller)
             caller.line, caller.reason, caller.since = self._first[topic], reason, since or self.now

@@ -14,6 +14,7 @@ from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core.call import Env, step
 from ivr.core.caller import Caller, CallerRef, CallId
+from ivr.core.schedule import ALWAYS_OPEN
 from ivr.core.state import Call, Waiting
 from ivr.queueing import commands
 from ivr.queueing.model import Accepted, Moves, NodeId, Token
@@ -21,6 +22,7 @@ from ivr.sim.line import Line
 
 if TYPE_CHECKING:
     from ivr.core.plan import Plan
+    from ivr.core.schedule import Calendar
     from ivr.queueing.commands import Command
     from ivr.queueing.model import Dump
     from ivr.queueing.sync import SyncQueue
@@ -33,7 +35,7 @@ R = TypeVar("R")
 NODE: Final = NodeId("sim")
 RELAY: Final = "relay"
 OF_THE_QUEUE: Final = frozenset({fx.JoinQueue, fx.LeaveQueue, fx.Accept, fx.Decline, fx.Release, fx.Finish})
-DONE_BEFORE: Final = (OF_THE_QUEUE - {fx.Finish}) | {fx.DropLeg, fx.Answer, fx.Hold, fx.StopHold}
+DONE_BEFORE: Final = (OF_THE_QUEUE - {fx.Finish}) | {fx.DropLeg, fx.Answer, fx.Hold, fx.StopHold, fx.Note}
 """What is carried out by then, and what nobody here can hear."""
 _NUMBER: Final = "+33536490000"
 
@@ -53,10 +55,11 @@ class Held:
 class Desk:
     """Holds every call of the run. `settle` empties the mailbox; nothing happens between two events of the agenda."""
 
-    def __init__(self, queue: SyncQueue, plan: Plan, agenda: Agenda) -> None:
+    def __init__(self, queue: SyncQueue, plan: Plan, agenda: Agenda, calendar: Calendar = ALWAYS_OPEN) -> None:
         self._queue = queue
         self._plan = plan
         self._agenda = agenda
+        self._calendar = calendar
         self._held: dict[str, Held] = {}
         self._mail: deque[tuple[Held, ev.Input]] = deque()
         self.world: World
@@ -138,7 +141,7 @@ class Desk:
                 self._handle(held, happened)
 
     def _handle(self, held: Held, happened: ev.Input) -> None:
-        held.call, effects = step(held.call, happened, Env(self._agenda.now, self._plan))
+        held.call, effects = step(held.call, happened, Env(self._agenda.now, self._plan, self._calendar))
         if not effects:
             return
         for effect in effects:
@@ -166,11 +169,11 @@ class Desk:
                     commands.join(key, NODE, topic, held.call.arrival, reason=reason, since=since, caller=ref)
                 )
                 self.route(joined)
-                self._put(key, ev.Queued(joined.position or 0, joined.staffed))
-            case fx.LeaveQueue():
+                self._put(key, ev.Queued(joined.position or 0, joined.staffed, topic))
+            case fx.LeaveQueue(reason):
                 self.world.figures.stopped(key, self._agenda.now)
                 books.leaves(key)
-                self.tell(commands.leave(key, "told"))
+                self.tell(commands.leave(key, reason))
             case fx.Accept(token):
                 accepted = self.ask(commands.accept(Token(token)))
                 if isinstance(accepted, Accepted):
@@ -228,6 +231,7 @@ class Desk:
                 | fx.Accept()
                 | fx.Decline()
                 | fx.Release()
+                | fx.Note()
             ):
                 pass
             case _:

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from ivr.core.plan import Information, SiteId, ToOutside
+from ivr.core.plan import Information, SiteId, TellOutside, ToOutside
+from ivr.core.schedule import ALWAYS_OPEN
 from ivr.queueing import commands
 from ivr.queueing.model import Epoch
 from ivr.queueing.routing import routing_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from ivr.core.plan import Plan, PromptId
+    from ivr.core.schedule import Calendar
     from ivr.sim.load import Visitor
 
 FIRST_DAY: Final = datetime(2026, 9, 7, tzinfo=ZoneInfo("Europe/Paris"))
@@ -59,6 +61,7 @@ class Stretch:
     calls: int
     seed: int
     habits: Habits = field(default_factory=Habits)
+    calendar: Calendar = ALWAYS_OPEN
 
     def days_drawn(self) -> list[tuple[int, list[Visitor]]]:
         """Each day's midnight, and who calls on it."""
@@ -106,7 +109,7 @@ class _Today:
         rules = routing_of(plan)
         queue = SyncQueue(redis, plan.site, rules.lines, NODE)
         queue.found(Epoch("sim"), midnight)
-        self.desk = Desk(queue, plan, self.agenda)
+        self.desk = Desk(queue, plan, self.agenda, stretch.calendar)
         self.books = Books(plan, rules)
         self.figures = Figures(midnight)
         self.floor = Floor(
@@ -118,7 +121,7 @@ class _Today:
             node=NODE,
             tell=self.desk.tell,
         )
-        sounds = Sounds(stretch.lengths, _answers(plan), plan.announcements.overflow)
+        sounds = Sounds(stretch.lengths, _answers(plan, stretch.calendar), plan.announcements.overflow)
         self.desk.world = World(self.agenda, self.books, self.figures, self.floor, sounds)
         self.desk.tell(commands.configure(rules))
         self.floor.plans()
@@ -178,12 +181,17 @@ class _Today:
         )
 
 
-def _answers(plan: Plan) -> frozenset[PromptId]:
+def _answers(plan: Plan, calendar: Calendar) -> frozenset[PromptId]:
     """The prompts that answer by themselves what some callers come for."""
     options = [option for menu in plan.menus.values() for option in menu.options.values()]
+    steps = [step for topic in plan.topics.values() for step in topic.continuity]
+    outsides = {each.outside for each in (*options, *steps) if isinstance(each, ToOutside | TellOutside)}
+    spans = [span for hours in (calendar.site, *calendar.hours.values()) for span in hours.spans]
     return frozenset(
-        (
+        {
             *(option.prompt for option in options if isinstance(option, Information)),
-            *(plan.outsides[option.outside].prompt for option in options if isinstance(option, ToOutside)),
-        )
+            *(plan.outsides[outside].prompt for outside in outsides),
+            *(crisis.message for crisis in plan.crises.values()),
+            *(prompt for prompt in (plan.announcements.closed, *(span.prompt for span in spans)) if prompt is not None),
+        }
     )

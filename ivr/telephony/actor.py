@@ -16,7 +16,7 @@ from ivr import log
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core.call import Env, step
-from ivr.core.state import Arriving, Call, Ended, Recording, Talking, Waiting, durable, encode
+from ivr.core.state import Arriving, Call, Ended, Recording, Talking, Typing, Waiting, durable, encode
 from ivr.errors import IvrError
 from ivr.queueing.errors import QueueError
 from ivr.queueing.model import Accepted, Talk, Token
@@ -197,18 +197,20 @@ class CallActor:
 
     async def _handle(self, happened: ev.Input) -> None:
         env = Env(self._desk.now(), self._plan, self._desk.calendar)
-        self._recorder.write(happened, env)
+        typing = isinstance(self.call.phase, Typing)
+        self._recorder.write(happened, env, secret=typing)
         if isinstance(happened, ev.PromptDone):
             self._line.played(happened.serial)
         if isinstance(happened, ev.PromptDone | ev.RecordingDone):
             self._watchdog.over(happened.serial)
-        if isinstance(happened, ev.Digit):
+        if isinstance(happened, ev.Digit) and not typing:
             self._trail.append((env.now, "key", f"{happened.key} {getattr(self.call.phase, 'menu', '')}".rstrip()))
         self.call, effects = step(self.call, happened, env)
         self._recorder.did(effects)
         if not effects:
             return
-        rest = [effect for effect in effects if not isinstance(effect, fx.DropLeg)]
+        self._trail += [(env.now, each.kind, each.detail) for each in effects if isinstance(each, fx.Note)]
+        rest = [effect for effect in effects if not isinstance(effect, fx.DropLeg | fx.Note)]
         for effect in effects:
             if isinstance(effect, fx.DropLeg):
                 self._drop_leg(effect.token)
@@ -259,7 +261,7 @@ class CallActor:
                     trail=self._take_trail(),
                 )
                 desk.route(joined)
-                self.put(ev.Queued(joined.position or 0, joined.staffed))
+                self.put(ev.Queued(joined.position or 0, joined.staffed, topic))
             case fx.LeaveQueue(reason):
                 desk.route(await queue.leave(key, reason, snapshot, trail=self._take_trail()))
             case fx.Accept(token):
@@ -285,8 +287,6 @@ class CallActor:
         """Return what only the worker knows of a call, for its history."""
         call = self.call
         facts = {"caller": call.caller.ref, "called": call.called, "plan": call.plan, "keys": call.keys}
-        if call.typed:
-            facts["typed"] = call.typed
         return json.dumps(facts, ensure_ascii=False)
 
     def _take_trail(self) -> str | None:
@@ -331,6 +331,7 @@ class CallActor:
                 line.hangup(self._failed(ev.HungUp()))
             case (
                 fx.DropLeg()
+                | fx.Note()
                 | fx.JoinQueue()
                 | fx.LeaveQueue()
                 | fx.Accept()

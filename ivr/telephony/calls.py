@@ -9,7 +9,7 @@ from ivr import log
 from ivr.core import inputs as ev
 from ivr.core.caller import CallId
 from ivr.core.schedule import ALWAYS_OPEN
-from ivr.core.state import Call
+from ivr.core.state import Call, Waiting
 from ivr.ledger.store import File, of_group
 from ivr.ledger.workdays import due
 from ivr.queueing.model import News, Offer, Withdrawn
@@ -77,6 +77,7 @@ class Calls:
         self.ends: dict[CallId, str] | None = None
         """How calls ended while the shared queue is away: it must hear of it. None: it is there."""
         self._calendar = calendar
+        self._seen = ALWAYS_OPEN
         self.full: Callable[[], bool] = lambda: False
         """Whether the machine has nothing left for one more call."""
         self._lives = Tasks()
@@ -97,6 +98,14 @@ class Calls:
     def calendar(self) -> Calendar:
         """Return when people answer, as far as a step needs to know."""
         return self._calendar()
+
+    def look_at_hours(self) -> None:
+        """Tell those who wait for people when the calendar is another one; who is rung or talks has no use for it."""
+        if (calendar := self.calendar) is not self._seen:
+            self._seen = calendar
+            for actor in self:
+                if isinstance(actor.call.phase, Waiting):
+                    actor.put(ev.HoursChanged())
 
     def now(self) -> int:
         """Return the site's time, Unix ms."""
@@ -128,19 +137,19 @@ class Calls:
     async def promise(self, call: Call, effect: fx.Promise) -> None:
         """Commit a promise to the ledger, or to the journal that stands in for it."""
         plan = self.plans.of(call.plan)
-        # Who is called back keeps the place: the file is as old as the call.
-        now = self.now() if effect.kind == "message" else call.arrival
+        # Who is called back, or waited until the hours ended, keeps the place: the file is as old as the call.
+        now = self.now() if effect.kind == "message" and not effect.kept else call.arrival
         recording = recording_name(call.id, effect.serial) if effect.kind == "message" else ""
         file = File(
             id=call.id,
             site=plan.site,
             kind=effect.kind,
             topic=effect.topic,
-            owner=of_group(self.plans.topic_owner(plan, effect.topic)),
+            owner=of_group(self.plans.heir(effect.owner)),
             caller_ref=call.caller.ref,
             recording=recording,
             opened_ms=now,
-            due_ms=due(now, plan.message_due_days),
+            due_ms=effect.due if effect.due is not None else due(now, plan.message_due_days),
             call=call.id,
         )
         await self._ledger.promise(file, call.caller.number)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ivr import log
-from ivr.core.continuity import owner
 from ivr.core.plan import Agent
 from ivr.errors import IvrError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from ivr.core.plan import AgentId, GroupId, Plan, TopicId
+    from ivr.core.plan import AgentId, GroupId, Plan
 
 _log = log.get("plans")
 
@@ -38,9 +37,8 @@ class Plans:
         """Return a call's own version; the one in force where it is not known here."""
         return self._held.get(version, self.current)
 
-    def topic_owner(self, plan: Plan, topic: TopicId) -> GroupId:
-        """Return the group that owes what a call of that plan leaves: where it is gone, who took its place."""
-        group = owner(plan, topic)
+    def heir(self, group: GroupId) -> GroupId:
+        """Return the group that owes what a call leaves to `group`: where it is gone, who took its place."""
         return self.current.successors.groups.get(group, group)
 
     def agent(self, plan: Plan, agent: AgentId) -> Agent:

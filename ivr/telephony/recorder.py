@@ -2,6 +2,7 @@
 
 One JSON object a line: the call at first, its number masked; then each input, with the calendar where it is another
 than before, and after it the effects that followed. An input without effects line is the one that broke the call.
+A number that the caller types is written as zeros, which lead to the same.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ivr import log
 from ivr.core import inputs as ev
 from ivr.core.call import Env, step
 from ivr.core.schedule import ALWAYS_OPEN, Calendar, Crisis, Span, Timeline
-from ivr.core.state import decode, encode
+from ivr.core.state import Typing, decode, encode
 from ivr.errors import IvrError
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ class Recorder:
     def begin(cls, folder: Path, call: Call) -> Self:
         """Return a recorder of a new file in `folder`, named after the call; `.2` and so on after an adoption."""
         number = call.caller.number
-        unnamed = replace(call, caller=replace(call.caller, number=None if number is None else log.mask(number)))
+        masked = replace(call.caller, number=None if number is None else log.mask(number))
+        unnamed = replace(call, caller=masked, typed="0" * len(call.typed))
+        if isinstance(call.phase, Typing):
+            unnamed = replace(unnamed, phase=replace(call.phase, digits="0" * len(call.phase.digits)))
         try:
             folder.mkdir(parents=True, exist_ok=True)
             taken = len(list(folder.glob(f"{call.id}.*jsonl")))
@@ -61,9 +65,11 @@ class Recorder:
         recorder._put(encode(unnamed))
         return recorder
 
-    def write(self, happened: ev.Input, env: Env) -> None:
-        """Add one input."""
+    def write(self, happened: ev.Input, env: Env, *, secret: bool = False) -> None:
+        """Add one input; `secret`: a digit is not shown."""
         if self._stream is not None:
+            if secret and isinstance(happened, ev.Digit) and happened.key.isdecimal():
+                happened = ev.Digit("0")
             line = {"now": env.now, "input": type(happened).__name__, **asdict(happened)}
             if env.calendar != self._calendar:
                 self._calendar = env.calendar

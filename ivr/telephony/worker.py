@@ -197,6 +197,7 @@ class Worker:
                 if down:
                     _log.info("the queue is back")
                 down = False
+                self.calls.look_at_hours()
                 self.calls.route(reaped)
                 for offer in reaped.live:
                     self.calls.tell(offer)

@@ -14,7 +14,8 @@ from ivr.core import inputs as ev
 from ivr.core.adoption import may_play
 from ivr.core.call import Env, step
 from ivr.core.caller import Caller, CallerRef, CallId
-from ivr.core.plan import AgentId, Plan, TopicId
+from ivr.core.plan import AgentId, GroupId, HoursId, Plan, TopicId
+from ivr.core.schedule import ALWAYS_OPEN, Calendar, Span, Timeline
 from ivr.core.state import (
     SCHEMA,
     Apologising,
@@ -29,12 +30,13 @@ from ivr.core.state import (
     durable,
     encode,
 )
-from tests.plans import small_plan
+from tests.plans import rich_plan, small_plan
 
 pytestmark = pytest.mark.unit
 
 PLAN = small_plan()
 MANY = replace(PLAN, topics={id_: replace(topic, strategy="ring-many") for id_, topic in PLAN.topics.items()})
+RICH = rich_plan()
 NOW = 1_700_000_000_000
 UP: tuple[str, ev.LegState] = ("e:1", "up")
 
@@ -50,19 +52,24 @@ def new_call(klass: str = "normal") -> Call:
 class Story:
     """A call under test: what was said to it and what it asked for."""
 
-    def __init__(self, call: Call | None = None, plan: Plan = PLAN) -> None:
+    def __init__(self, call: Call | None = None, plan: Plan = PLAN, calendar: Calendar = ALWAYS_OPEN) -> None:
         self.call = call or new_call()
         self.plan = plan
+        self.calendar = calendar
         self.now = NOW
         self.effects: list[fx.Effect] = []
 
     def tell(self, *inputs: ev.Input) -> list[fx.Effect]:
         said: list[fx.Effect] = []
         for happened in inputs:
-            self.call, effects = step(self.call, happened, Env(self.now, self.plan))
+            self.call, effects = step(self.call, happened, self.env)
             said.extend(effects)
         self.effects.extend(said)
         return said
+
+    @property
+    def env(self) -> Env:
+        return Env(self.now, self.plan, self.calendar)
 
     def prompt_ends(self) -> list[fx.Effect]:
         return self.tell(ev.PromptDone(getattr(self.call.phase, "play", 0)))
@@ -417,9 +424,17 @@ def test_who_waited_or_talked_when_asterisk_crashed_is_called_back_for_the_topic
     wait.tell(ev.OfferMade("e:1", AgentId("alice")))
     did = wait.tell(ev.Dropped())
     topic = TopicId("etat-civil")
-    assert did[:3] == [fx.DropLeg("e:1"), fx.LeaveQueue("crash"), fx.Promise("dropped", topic, 0)]
+    assert did[:3] == [
+        fx.DropLeg("e:1"),
+        fx.LeaveQueue("crash"),
+        fx.Promise("dropped", topic, 0, GroupId("etat-civil")),
+    ]
     did = talking().tell(ev.Dropped())
-    assert did[:3] == [fx.DropLeg("e:1"), fx.Release("e:1", void=True), fx.Promise("dropped", topic, 0)]
+    assert did[:3] == [
+        fx.DropLeg("e:1"),
+        fx.Release("e:1", void=True),
+        fx.Promise("dropped", topic, 0, GroupId("etat-civil")),
+    ]
 
 
 def test_the_record_is_closed_only_when_the_promise_is_kept() -> None:
@@ -432,7 +447,7 @@ def test_the_record_is_closed_only_when_the_promise_is_kept() -> None:
 
 
 def test_cut_off_in_a_menu_a_number_is_called_back_by_the_general_desk_and_nothing_is_owed_without_one() -> None:
-    assert fx.Promise("dropped", PLAN.general, 0) in at_menu().tell(ev.Dropped())
+    assert fx.Promise("dropped", PLAN.general, 0, GroupId("accueil")) in at_menu().tell(ev.Dropped())
     hidden = Story(replace(new_call(), caller=Caller(CallerRef("r"), None, "hidden", "normal")))
     hidden.tell(ev.Started())
     assert kinds(hidden.tell(ev.Dropped())) == ["Hangup", "StartTimer"]
@@ -465,6 +480,8 @@ INPUTS: st.SearchStrategy[ev.Input] = st.one_of(
     st.builds(ev.PromptDone, SERIALS, st.booleans()),
     st.builds(ev.TimerFired, SERIALS),
     st.builds(ev.Queued, st.integers(0, 5), st.booleans()),
+    st.builds(ev.Queued, st.integers(0, 5), st.booleans(), st.sampled_from(["etat-civil", "accueil"])),
+    st.just(ev.HoursChanged()),
     st.just(ev.QueueLost()),
     st.just(ev.Unstaffed()),
     st.just(ev.Overflowed()),
@@ -482,7 +499,24 @@ INPUTS: st.SearchStrategy[ev.Input] = st.one_of(
     st.just(ev.Dropped()),
 )
 CURRENT = st.sampled_from(["prompt", "timer", "input"])
-PLANS = st.sampled_from([PLAN, MANY])
+PLANS = st.sampled_from([PLAN, MANY, RICH])
+
+
+def hours(changes: list[int]) -> Timeline:
+    """Open and closed in turn, from two hours before NOW on, each for so many seconds."""
+    start, spans = NOW - 7_200_000, list[Span]()
+    for n, seconds in enumerate(changes):
+        spans.append(Span(start, start + seconds * 1000, open=n % 2 == 0, layer="weekly"))
+        start += seconds * 1000
+    return Timeline(tuple(spans))
+
+
+TIMELINES = st.lists(st.integers(1, 8_000), max_size=6).map(hours)
+CALENDARS = st.just(ALWAYS_OPEN) | st.builds(
+    lambda site, own: Calendar(site, {TopicId("etat-civil"): HoursId("own")}, {HoursId("own"): own}),
+    TIMELINES,
+    TIMELINES,
+)
 STEPS = st.lists(st.tuples(CURRENT, INPUTS, st.integers(0, 90_000)), max_size=60)
 
 
@@ -495,11 +529,11 @@ def live(story: Story, which: str, happened: ev.Input) -> ev.Input:
     return happened
 
 
-@given(STEPS, PLANS)
+@given(STEPS, PLANS, CALENDARS)
 def test_whatever_happens_hanging_up_ends_it_once_and_for_good(
-    steps: list[tuple[str, ev.Input, int]], plan: Plan
+    steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar
 ) -> None:
-    story = Story(plan=plan)
+    story = Story(plan=plan, calendar=calendar)
     story.tell(ev.Started())
     for which, happened, later in steps:
         story.now += later
@@ -513,11 +547,11 @@ def test_whatever_happens_hanging_up_ends_it_once_and_for_good(
     assert story.tell(ev.HungUp()) == []
 
 
-@given(STEPS, PLANS)
+@given(STEPS, PLANS, CALENDARS)
 def test_a_living_call_always_has_a_timer_or_was_handed_over(
-    steps: list[tuple[str, ev.Input, int]], plan: Plan
+    steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar
 ) -> None:
-    story = Story(plan=plan)
+    story = Story(plan=plan, calendar=calendar)
     story.tell(ev.Started())
     for which, happened, later in steps:
         story.now += later
@@ -529,9 +563,9 @@ def test_a_living_call_always_has_a_timer_or_was_handed_over(
             assert "StartTimer" in kinds(effects) or "HandBack" in kinds(effects), (before, happened)
 
 
-@given(STEPS, PLANS)
-def test_old_serials_change_nothing(steps: list[tuple[str, ev.Input, int]], plan: Plan) -> None:
-    story = Story(plan=plan)
+@given(STEPS, PLANS, CALENDARS)
+def test_old_serials_change_nothing(steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar) -> None:
+    story = Story(plan=plan, calendar=calendar)
     story.tell(ev.Started())
     for which, happened, later in steps:
         story.now += later
@@ -539,16 +573,16 @@ def test_old_serials_change_nothing(steps: list[tuple[str, ev.Input, int]], plan
         playing = getattr(story.call.phase, "play", 0)
         for serial in range(story.call.serial):
             if serial != playing:
-                assert step(story.call, ev.PromptDone(serial), Env(story.now, story.plan)) == (story.call, ())
+                assert step(story.call, ev.PromptDone(serial), story.env) == (story.call, ())
             if serial != story.call.timer:
-                assert step(story.call, ev.TimerFired(serial), Env(story.now, story.plan)) == (story.call, ())
+                assert step(story.call, ev.TimerFired(serial), story.env) == (story.call, ())
 
 
-@given(STEPS, PLANS)
+@given(STEPS, PLANS, CALENDARS)
 def test_every_leg_that_was_dialled_is_bridged_declined_or_dropped(
-    steps: list[tuple[str, ev.Input, int]], plan: Plan
+    steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar
 ) -> None:
-    story = Story(plan=plan)
+    story = Story(plan=plan, calendar=calendar)
     story.tell(ev.Started())
     dialled: set[str] = set()
     for which, happened, later in steps:
@@ -592,8 +626,8 @@ def test_a_snapshot_of_the_version_before_is_adopted() -> None:
         kept = replace(new_call(), phase=phase)
         fields = json.loads(encode(kept))
         fields["schema"] = SCHEMA - 1
-        for new in ("step", "said"):
+        for new in ("step", "closing", "owner", "why"):
             fields["phase"].pop(new, None)
-        for new in ("language", "typed"):
+        for new in ("language", "typed", "closed"):
             fields.pop(new)
         assert decode(json.dumps(fields)) == kept

@@ -129,14 +129,16 @@ def waits(story: Story, key: str = "1") -> Story:
 def test_who_calls_a_closed_site_hears_so_and_crosses_the_menu() -> None:
     story = Story(plan(), NIGHT)
     said = story.plan.announcements
-    assert played(story.tell(ev.Started())) == [said.closed, story.plan.menus[story.plan.root].prompt]
+    assert played(story.tell(ev.Started())) == [said.closed]
+    assert played(story.heard()) == [story.plan.menus[story.plan.root].prompt]
     assert played(story.tell(ev.Digit("3"))), "an information is an answer at night too"
     assert isinstance(story.call.phase, Informing)
 
 
 def test_a_day_with_a_sentence_of_its_own_has_it_said() -> None:
     own = PromptId("travaux")
-    story = Story(plan(), Calendar(site=closed(prompt=own)))
+    made = plan()
+    story = Story(replace(made, prompts=made.prompts | {own}), Calendar(site=closed(prompt=own)))
     assert played(story.tell(ev.Started()))[0] == own
 
 
@@ -167,7 +169,7 @@ def test_a_chain_is_gone_down_step_by_step_to_the_promise() -> None:
     assert joined(story.tell(ev.Queued(0, staffed=False))) == [DESK]
     effects = story.tell(ev.Queued(0, staffed=False))
     assert played(effects) == [SAID]
-    assert fx.LeaveQueue() in effects
+    assert fx.LeaveQueue("outside") in effects
     assert type(story.call.phase) is Telling
     effects = story.heard()
     assert [effect.kind for effect in effects if isinstance(effect, fx.Promise)] == ["callback"]
@@ -214,8 +216,8 @@ def closing_in(ms: int) -> Calendar:
 
 def test_who_waits_when_it_closes_is_kept_and_called_back() -> None:
     story = waits(Story(plan(), closing_in(7_000)))
-    effects = story.later(7_000)
-    assert fx.LeaveQueue() in effects
+    effects = story.later(7_100)
+    assert fx.LeaveQueue("closing") in effects
     (promise,) = [effect for effect in effects if isinstance(effect, fx.Promise)]
     assert (promise.kind, promise.topic) == ("callback", CIVIL)
     said = story.plan.announcements
@@ -225,7 +227,7 @@ def test_who_waits_when_it_closes_is_kept_and_called_back() -> None:
 def test_the_timer_of_a_wait_runs_out_when_it_closes() -> None:
     story = Story(plan(), closing_in(7_000))
     effects = story.tell(ev.Started(), ev.Digit("1"))
-    assert [effect.ms for effect in effects if isinstance(effect, fx.StartTimer)][-1] == 7_000
+    assert [effect.ms for effect in effects if isinstance(effect, fx.StartTimer)][-1] == 7_100
 
 
 def test_at_closing_who_is_ringing_is_still_answered() -> None:
@@ -250,7 +252,8 @@ def test_a_crisis_has_its_message_its_menu_and_its_right_of_way() -> None:
     message = PromptId("crue")
     profile = CrisisProfile(flood, "Inondation", message, menu=MORE)
     story = Story(plan(crises={flood: profile}), Calendar(crisis=Crisis(flood, NOW + HOUR)))
-    assert played(story.tell(ev.Started()))[1:] == [message, story.plan.menus[MORE].prompt]
+    assert played(story.tell(ev.Started()))[1:] == [message]
+    assert played(story.heard()) == [story.plan.menus[MORE].prompt]
     assert isinstance(story.call.phase, InMenu)
     assert story.call.phase.menu == MORE
     (join,) = [effect for effect in story.tell(ev.Digit("1")) if isinstance(effect, fx.JoinQueue)]

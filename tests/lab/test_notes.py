@@ -82,6 +82,15 @@ def test_a_phone_that_rings_while_it_rings_or_talks_is_doubled() -> None:
     assert desks(notes, 10.0).doubled == (T + 1, T + 5)
 
 
+def test_the_end_of_one_call_and_the_next_may_cross_on_the_way() -> None:
+    crossing = [agent("ring", 0), agent("talk", 1), agent("ring", 9), agent("free", 9.1), agent("talk", 9.3)]
+    assert desks(crossing, 10.0).doubled == ()
+    both_at_once = [agent("ring", 0), agent("ring", 0.03), agent("free", 0.1)]
+    assert desks(both_at_once, 10.0).doubled == ()
+    too_late = [agent("ring", 0), agent("talk", 1), agent("ring", 9), agent("free", 9.5)]
+    assert desks(too_late, 10.0).doubled == (T + 9,)
+
+
 def test_a_phone_rings_rightly_after_a_crash_that_it_knows_nothing_of() -> None:
     notes = [agent("ring", 0), agent("talk", 1), agent("ring", 5), agent("ring", 6)]
     assert desks(notes, 10.0, crashes=[T + 3]).doubled == (T + 6,)

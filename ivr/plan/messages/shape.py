@@ -55,11 +55,29 @@ SHAPE: Final[dict[str, Message]] = {
         "Écrivez « {key}: [un, deux] », ou une ligne « - … » par élément.",
         "Write “{key}: [one, two]”, or one “- …” line per item.",
     ),
+    "list-unbracketed": Message(
+        "« {value} » : pour en citer plusieurs, il faut des crochets.",
+        "“{value}”: to name several, brackets are needed.",
+        "Écrivez « {key}: [{value}] ».",
+        "Write “{key}: [{value}]”.",
+    ),
+    "option-bare": Message(
+        "Le choix {key} ne dit pas ce qu'est « {value} » : un motif, un menu, un message ?",
+        "The option {key} does not say what “{value}” is: a topic, a menu, a prompt?",
+        "Écrivez « {key}: {{topic: {value}}} » pour un motif, « {key}: {{menu: {value}}} » pour un menu.",
+        "Write “{key}: {{topic: {value}}}” for a topic, “{key}: {{menu: {value}}}” for a menu.",
+    ),
+    "not-inside": Message(
+        "« {key} » n'est pas assez en retrait : cette ligne n'appartient à rien.",
+        "“{key}” is not indented enough: this line belongs to nothing.",
+        "Ajoutez deux espaces devant, pour qu'elle soit dans ce qui la précède.",
+        "Put two more spaces before it, so that it is inside what comes before it.",
+    ),
     "empty-list": Message(
         "« {key} » est vide.",
         "“{key}” is empty.",
-        "Nommez-en au moins un.",
-        "Name at least one.",
+        "Nommez-en au moins un entre les crochets.",
+        "Name at least one between the brackets.",
     ),
     "too-long": Message(
         "Le texte de « {key} » est trop long : {limit} caractères au plus.",
@@ -80,10 +98,10 @@ SHAPE: Final[dict[str, Message]] = {
         "Mend the value.",
     ),
     "bad-id": Message(
-        "« {value} » ne peut pas servir d'identifiant.",
-        "“{value}” cannot be an identifier.",
-        "Minuscules sans accent, chiffres et tirets, une lettre d'abord : « {suggestion} ».",
-        "Lower case without accents, digits and hyphens, a letter first: “{suggestion}”.",
+        "« {value} » ne peut pas servir de nom ici.",
+        "“{value}” cannot be a name here.",
+        "Un nom s'écrit en minuscules sans accent, chiffres et tirets, une lettre d'abord : « {suggestion} ».",
+        "A name is lower case without accents, digits and hyphens, a letter first: “{suggestion}”.",
     ),
     "bad-option-key": Message(
         "« {value} » n'est pas une touche de 1 à 9.",

@@ -49,6 +49,12 @@ FILES: Final[dict[str, Message]] = {
         "Un plan tient en quelques pages : vérifiez que c'est le bon fichier.",
         "A plan fits on a few pages: check that this is the right file.",
     ),
+    "too-many-nodes": Message(
+        "Le fichier contient trop d'éléments : {limit} au plus.",
+        "The file holds too many items: {limit} at most.",
+        "Un plan tient en quelques pages : vérifiez que c'est le bon fichier.",
+        "A plan fits on a few pages: check that this is the right file.",
+    ),
     "too-deep": Message(
         "Les éléments sont trop emboîtés pour un plan.",
         "The nesting is too deep for a plan.",
@@ -69,6 +75,12 @@ SYNTAX: Final[dict[str, Message]] = {
         "A tab is used as indentation.",
         "Remplacez-la par des espaces (deux par niveau).",
         "Replace it by spaces (two per level).",
+    ),
+    "odd-space": Message(
+        "Une espace insécable, venue d'un traitement de texte ou d'une page web, se cache ici.",
+        "A non-breaking space, from a word processor or a web page, hides here.",
+        "Effacez-la, et tapez une espace ordinaire à sa place s'il en faut une.",
+        "Delete it, and type an ordinary space in its place if one is needed.",
     ),
     "space-after-colon": Message(
         "Il manque une espace après les deux-points.",
@@ -129,6 +141,18 @@ SYNTAX: Final[dict[str, Message]] = {
         "This line begins with #: it is a comment, not an option.",
         "Retirez-la : la touche # ramène toujours au menu précédent.",
         "Remove it: the key # always leads back to the previous menu.",
+    ),
+    "no-modeline": Message(
+        "{file} ne nomme pas son schéma : l'éditeur ne peut ni compléter ni vérifier ce fichier.",
+        "{file} does not name its schema: the editor can neither complete nor check this file.",
+        "Ajoutez en première ligne : # yaml-language-server: $schema=../schema/{schema}",
+        "Add as the first line: # yaml-language-server: $schema=../schema/{schema}",
+    ),
+    "modeline-kind": Message(
+        "Cette ligne nomme le schéma d'un autre fichier ({found}) : l'éditeur signalera de fausses fautes.",
+        "This line names the schema of another file ({found}): the editor will show faults that are none.",
+        "Dans {file}, écrivez : # yaml-language-server: $schema=../schema/{schema}",
+        "In {file}, write: # yaml-language-server: $schema=../schema/{schema}",
     ),
     "documents": Message(
         "« --- » commence un second document : un fichier n'en contient qu'un.",
