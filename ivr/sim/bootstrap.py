@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 DRAWS: Final = 1_000
 LEVEL: Final = (2.5, 97.5)
-FEW_DAYS: Final = 5
-"""With fewer the interval is too narrow to be believed, and that is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +52,14 @@ class Bootstrap:
         times = [np.bincount(row, minlength=max(days, 1)) for row in picked]
         self._times: Floats = np.asarray(times, dtype=np.float64)
 
-    def share(
-        self, before: Sequence[tuple[float, float]], after: Sequence[tuple[float, float]]
-    ) -> Contrast:
+    def share(self, before: Sequence[tuple[float, float]], after: Sequence[tuple[float, float]]) -> Contrast:
         """A ratio of sums, each day's given as (how many, of how many)."""
         return self._contrast(
             _ratio(np.ones((1, self._days)), before), _ratio(np.ones((1, self._days)), after),
             _ratio(self._times, before), _ratio(self._times, after),
         )  # fmt: skip
 
-    def quantile(self, q: float, before: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> Contrast:
+    def quantile(self, q: float, before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> Contrast:
         """A quantile of all values together, each day's given apart."""
         once = np.ones((1, self._days))
         return self._contrast(
@@ -93,7 +89,7 @@ def _ratio(times: Floats, days: Sequence[tuple[float, float]]) -> Floats:
     return found
 
 
-def _quantile(times: Floats, q: float, days: Sequence[Sequence[int]]) -> Floats:
+def _quantile(times: Floats, q: float, days: Sequence[Sequence[float]]) -> Floats:
     """The smallest value that a share `q` of all does not exceed, for each row of `times`; nan of nothing."""
     values = np.concatenate([np.asarray(day, dtype=np.float64) for day in days]) if days else np.zeros(0)
     if not len(values):

@@ -14,6 +14,7 @@ from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core.call import Env, step
 from ivr.core.caller import Caller, CallerRef, CallId
+from ivr.core.schedule import ALWAYS_OPEN
 from ivr.core.state import Call, Waiting
 from ivr.queueing import commands
 from ivr.queueing.model import Accepted, Moves, NodeId, Token
@@ -21,12 +22,14 @@ from ivr.sim.line import Line
 
 if TYPE_CHECKING:
     from ivr.core.plan import Plan
+    from ivr.core.schedule import Calendar
     from ivr.queueing.commands import Command
     from ivr.queueing.model import Dump
     from ivr.queueing.sync import SyncQueue
     from ivr.sim.agenda import Agenda, Event
     from ivr.sim.line import World
     from ivr.sim.load import Visitor
+    from ivr.sim.tape import Tape
 
 R = TypeVar("R")
 
@@ -53,13 +56,15 @@ class Held:
 class Desk:
     """Holds every call of the run. `settle` empties the mailbox; nothing happens between two events of the agenda."""
 
-    def __init__(self, queue: SyncQueue, plan: Plan, agenda: Agenda) -> None:
+    def __init__(self, queue: SyncQueue, plan: Plan, agenda: Agenda, calendar: Calendar = ALWAYS_OPEN) -> None:
         self._queue = queue
         self._plan = plan
         self._agenda = agenda
+        self._calendar = calendar
         self._held: dict[str, Held] = {}
         self._mail: deque[tuple[Held, ev.Input]] = deque()
         self.world: World
+        self.tape: Tape | None = None
         self.commands = 0
         self.ended = 0
 
@@ -138,7 +143,9 @@ class Desk:
                 self._handle(held, happened)
 
     def _handle(self, held: Held, happened: ev.Input) -> None:
-        held.call, effects = step(held.call, happened, Env(self._agenda.now, self._plan))
+        if self.tape is not None and isinstance(happened, ev.Digit):
+            self.tape.pressed(held.call, happened.key, self._agenda.now)
+        held.call, effects = step(held.call, happened, Env(self._agenda.now, self._plan, self._calendar))
         if not effects:
             return
         for effect in effects:
@@ -167,10 +174,10 @@ class Desk:
                 )
                 self.route(joined)
                 self._put(key, ev.Queued(joined.position or 0, joined.staffed))
-            case fx.LeaveQueue():
+            case fx.LeaveQueue(reason):
                 self.world.figures.stopped(key, self._agenda.now)
                 books.leaves(key)
-                self.tell(commands.leave(key, "told"))
+                self.tell(commands.leave(key, reason))
             case fx.Accept(token):
                 accepted = self.ask(commands.accept(Token(token)))
                 if isinstance(accepted, Accepted):
@@ -188,7 +195,8 @@ class Desk:
             case fx.Finish(outcome):
                 if held.joined:  # the queue never heard of the others
                     books.forgets(key)
-                    self.tell(commands.end(key, outcome))
+                    facts = None if self.tape is None else self.tape.facts()
+                    self.tell(commands.end(key, outcome, facts=facts))
             case _:
                 pass
 
@@ -235,8 +243,10 @@ class Desk:
 
     def _ends(self, held: Held, outcome: str) -> None:
         key = held.call.id
-        self.world.figures.stopped(key, self._agenda.now)
+        self.world.figures.over(key, outcome, self._agenda.now)
         self.world.books.ends(key, outcome)
+        if self.tape is not None:
+            self.tape.ended(held.call, outcome, self._agenda.now, told=held.joined)
         if held.timer is not None:
             held.timer.cancel()
         self._held.pop(key, None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ivr.core import inputs as ev
 from ivr.core.menu import LEAVE_MESSAGE
-from ivr.core.state import Apologising, InMenu, Waiting
+from ivr.core.state import Apologising, Informing, InMenu, Telling, Waiting
 from ivr.sim.load import BYE, SILENCE
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Line:
         self._quiet()
         agenda = self._world.agenda
         length = self._world.sounds.length(prompts)
-        answers = not self._world.sounds.answers.isdisjoint(prompts)
+        answers = isinstance(phase, Informing | Telling) and not self._world.sounds.answers.isdisjoint(prompts)
         events = [agenda.after(length, self._played, serial, answers)]
         self._playing = (serial, events)
         match phase:

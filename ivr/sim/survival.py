@@ -41,7 +41,9 @@ class Patience:
         staying = np.cumprod(1 - deaths / at_risk)
         exposure = int(lengths.sum())
         return cls(
-            tuple(times.tolist()), tuple(staying.tolist()), int(left.sum()) / exposure if exposure and left.any() else 0.0
+            tuple(times.tolist()),
+            tuple(staying.tolist()),
+            int(left.sum()) / exposure if exposure and left.any() else 0.0,
         )
 
     def share(self, ms: int) -> float:

@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from ivr.core.plan import Information, SiteId, ToOutside
+from ivr.core.plan import Information, SiteId, TellOutside, ToOutside
+from ivr.core.schedule import ALWAYS_OPEN
 from ivr.queueing import commands
+from ivr.queueing.keys import Keys
 from ivr.queueing.model import Epoch
 from ivr.queueing.routing import routing_of
 from ivr.queueing.sync import SyncQueue
@@ -25,6 +27,9 @@ from ivr.sim.floor import Floor
 from ivr.sim.line import Sounds, World
 from ivr.sim.load import DAY_MS, QUARTER_MS, QUARTERS, Load, drawn
 from ivr.sim.staff import Habits
+from ivr.sim.tape import Tape
+from ivr.traffic.gather import Gatherer
+from ivr.traffic.month import Period, date_of, next_midnight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,7 +37,10 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from ivr.core.plan import Plan, PromptId
+    from ivr.core.schedule import Calendar
     from ivr.sim.load import Visitor
+    from ivr.sim.staff import Move
+    from ivr.traffic.month import Month
 
 FIRST_DAY: Final = datetime(2026, 9, 7, tzinfo=ZoneInfo("Europe/Paris"))
 """A Monday. Days are working days, five a week."""
@@ -50,7 +58,10 @@ def working_days(count: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """So many working days with so many calls. Everything follows from it: the same one gives the same figures."""
+    """So many working days with so many calls. Everything follows from it: the same one gives the same figures.
+
+    `moves`: when agents come and go, None: as their habits have it. `recorded`: keep the event streams.
+    """
 
     plan: Plan
     lengths: Mapping[PromptId, int]
@@ -59,6 +70,9 @@ class Stretch:
     calls: int
     seed: int
     habits: Habits = field(default_factory=Habits)
+    calendar: Calendar = ALWAYS_OPEN
+    moves: Sequence[Move] | None = None
+    recorded: bool = False
 
     def days_drawn(self) -> list[tuple[int, list[Visitor]]]:
         """Each day's midnight, and who calls on it."""
@@ -72,10 +86,12 @@ class Stretch:
 
     def report(self, days: Iterable[Day], wall_s: float) -> Report:
         """All days together."""
-        every = Day()
+        every, months = Day(), []
         for day in days:
             every.add(day)
-        return Report(self.days, len(self.plan.agents), self.calls, every, wall_s)
+            if day.month is not None:
+                months.append(day.month)
+        return Report(self.days, len(self.plan.agents), self.calls, every, wall_s, tuple(months))
 
 
 def simulate(redis: Redis, stretch: Stretch, tell: Callable[[int], None] | None = None) -> Report:
@@ -102,11 +118,13 @@ class _Today:
     def __init__(self, redis: Redis, stretch: Stretch, midnight: int) -> None:
         plan = replace(stretch.plan, site=SiteId(f"{stretch.plan.site}-{midnight // DAY_MS}"))
         self._midnight = midnight
+        self._plan = stretch.plan
         self.agenda = Agenda(midnight)
         rules = routing_of(plan)
         queue = SyncQueue(redis, plan.site, rules.lines, NODE)
         queue.found(Epoch("sim"), midnight)
-        self.desk = Desk(queue, plan, self.agenda)
+        self.desk = Desk(queue, plan, self.agenda, stretch.calendar)
+        self.desk.tape = self.tape = Tape(redis, Keys(plan.site), plan.version) if stretch.recorded else None
         self.books = Books(plan, rules)
         self.figures = Figures(midnight)
         self.floor = Floor(
@@ -121,7 +139,10 @@ class _Today:
         sounds = Sounds(stretch.lengths, _answers(plan), plan.announcements.overflow)
         self.desk.world = World(self.agenda, self.books, self.figures, self.floor, sounds)
         self.desk.tell(commands.configure(rules))
-        self.floor.plans()
+        if stretch.moves is None:
+            self.floor.plans()
+        else:
+            self.floor.will(stretch.moves)
         for at in range(midnight, midnight + DAY_MS, COMPARE_EVERY_MS):
             self.agenda.at(at, self._compare)
 
@@ -175,15 +196,26 @@ class _Today:
             peak_waiting=figures.waiting.peak,
             missed=floor.missed,
             commands=self.desk.commands,
+            month=self._recorded(),
         )
+
+    def _recorded(self) -> Month | None:
+        if self.tape is None:
+            return None
+        gatherer = Gatherer(self._plan)
+        gatherer.take_all(self.tape.lines())
+        period = Period(date_of(self._midnight), self._midnight, next_midnight(self._midnight))
+        return gatherer.month(period, self._plan.site)
 
 
 def _answers(plan: Plan) -> frozenset[PromptId]:
     """The prompts that answer by themselves what some callers come for."""
     options = [option for menu in plan.menus.values() for option in menu.options.values()]
+    steps = [step for topic in plan.topics.values() for step in topic.continuity]
+    outsides = {each.outside for each in (*options, *steps) if isinstance(each, ToOutside | TellOutside)}
     return frozenset(
         (
             *(option.prompt for option in options if isinstance(option, Information)),
-            *(plan.outsides[option.outside].prompt for option in options if isinstance(option, ToOutside)),
+            *(plan.outsides[outside].prompt for outside in outsides),
         )
     )

@@ -84,8 +84,10 @@ class Manners(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Month(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The calls that arrived from `start` to before `end`, by arrival. `notes`: what was not taken, or
-    not understood, and how often."""
+    """The calls that arrived from `start` to before `end`, by arrival.
+
+    `notes`: what was not taken, or not understood, and how often.
+    """
 
     format: str
     version: int
@@ -118,7 +120,9 @@ class Period:
         try:
             first = datetime.strptime(text, "%Y-%m").replace(tzinfo=ZONE)
         except ValueError as error:
-            raise TrafficError(f"« {text} » n'est pas un mois : écrivez l'année et le mois, --month 2026-10.") from error
+            raise TrafficError(
+                f"« {text} » n'est pas un mois : écrivez l'année et le mois, --month 2026-10."
+            ) from error
         after = (first + timedelta(days=32)).replace(day=1)
         return cls(f"{first:%Y-%m}", round(first.timestamp() * 1000), round(after.timestamp() * 1000))
 
