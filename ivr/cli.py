@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ivr.commands.coverage import coverage
 from ivr.commands.drain import drain
 from ivr.commands.explain import explain
 from ivr.commands.files import files_app
@@ -52,6 +53,7 @@ app.add_typer(secrets_app, name="secrets")
 app.command("explain")(explain)
 app.command("drain")(drain)
 app.command("simulate")(simulate)
+app.command("coverage")(coverage)
 app.command("doctor")(doctor)
 
 AgentName = Annotated[str, typer.Argument(help="Identifiant ou nom d'un agent.")]

@@ -68,7 +68,7 @@ async def _read(settings: Settings, plan: Plan, period: Period) -> Month:
     from ivr.traffic.ledger import recorded as read  # noqa: PLC0415
 
     async with Ledger(settings.ledger) as ledger:
-        with _bar() as tell:
+        with bar("registre") as tell:
             return await read(History(ledger, plan.site), plan, period, opening(plan, period), tell)
 
 
@@ -84,10 +84,10 @@ def opening(plan: Plan, period: Period) -> Callable[[int], bool]:
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
+def bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal; nothing elsewhere."""
     from rich.progress import Progress  # noqa: PLC0415 - each command imports what it needs
 
-    with Progress(console=ERR, transient=True, disable=not ERR.is_terminal) as bar:
-        task = bar.add_task("registre")
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+    with Progress(console=ERR, transient=True, disable=not ERR.is_terminal) as shown:
+        task = shown.add_task(title)
+        yield lambda done, of: shown.update(task, completed=done, total=of)
