@@ -44,7 +44,7 @@ def coverage(
 
     from ivr.commands.month import bar  # noqa: PLC0415
     from ivr.coverage.demand import Demand  # noqa: PLC0415
-    from ivr.coverage.forecast import forecast  # noqa: PLC0415
+    from ivr.coverage.forecast import calibrated, forecast  # noqa: PLC0415
     from ivr.coverage.show import facts, show  # noqa: PLC0415
     from ivr.plan import load_or_raise  # noqa: PLC0415
     from ivr.plan.calendar import ZONE, calendar_of  # noqa: PLC0415
@@ -55,8 +55,8 @@ def coverage(
     start = _first(starting) if starting else now
     made = load_or_raise(plan)[0] if plan is not None else served_plan(settings)
     month = read(arrivals) if arrivals is not None else _past(settings, made, now)
-    demand = Demand.of(month, made)
-    first = datetime.fromtimestamp(start / 1000, ZONE).date()
+    past, until, first = (datetime.fromtimestamp(at / 1000, ZONE).date() for at in (month.start, month.end, start))
+    demand = calibrated(Demand.of(month, made), made, month, calendar_of(made, past, until))
     calendar = calendar_of(made, first, first + timedelta(days=days))
     feeds = asyncio.run(_feeds(settings, made))
     with bar("prévision") as tell:

@@ -7,7 +7,7 @@ ten to learn each cell by itself. What the recording does not show enough of is 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Self
 
@@ -37,7 +37,8 @@ _TALK_S: Final = 150.0
 class Demand:
     """Calls a day by topic, weights of weekdays and half-hours, time that a call takes an agent, what wait is usual.
 
-    `there`: the share of an agent's day for which they are there and not on a pause.
+    `there`: the share of an agent's day for which they are there and not on a pause. `factor`: by how much the waits
+    of the month differed from what `outlook` makes of it.
     """
 
     a_day: Mapping[TopicId, float]
@@ -48,6 +49,7 @@ class Demand:
     patience_s: float
     there: float
     days: int
+    factor: Mapping[TopicId, float] = field(default_factory=dict)
 
     def calls(self, topic: TopicId, at: int) -> float:
         """How many calls for a topic are expected in the half-hour that begins at an instant."""
@@ -58,7 +60,7 @@ class Demand:
     @classmethod
     def of(cls, month: Month, plan: Plan) -> Self:
         """Learn from a month what a plan's topics are to expect. Raises TrafficError."""
-        wanted = [(call, topic) for call in month.calls if (topic := _topic(call, plan)) is not None]
+        wanted = [(call, topic) for call in month.calls if (topic := topic_of(call, plan)) is not None]
         if not wanted:
             raise TrafficError(f"Le mois {month.name} n'a aucun appel pour une personne : rien à prévoir de là.")
         days = sorted({midnight_of(call.at) for call, _ in wanted})
@@ -81,7 +83,7 @@ class Demand:
         )
 
 
-def _topic(call: Recorded, plan: Plan) -> TopicId | None:
+def topic_of(call: Recorded, plan: Plan) -> TopicId | None:
     """The topic whose people a call is for, on this plan; None: it is for nobody."""
     match call.wish:
         case "topic":

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from statistics import fmean
+from typing import TYPE_CHECKING, Final
 
 from ivr.core.staffing import NONE, staffing_at
+from ivr.coverage.demand import topic_of
 from ivr.coverage.outlook import midnights, outlook
 from ivr.coverage.remedy import problems, remedy
 from ivr.traffic.month import next_midnight
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ivr.core.plan import AgentId, Plan, TopicId
     from ivr.core.schedule import Calendar
@@ -19,6 +23,11 @@ if TYPE_CHECKING:
     from ivr.coverage.demand import Demand
     from ivr.coverage.outlook import Slot, There
     from ivr.coverage.remedy import Problem
+    from ivr.traffic.month import Month
+
+ENOUGH: Final = 30
+MOST: Final = 4.0
+"""The scale of a topic is never corrected by more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,56 @@ class PlanPresence:
     def is_open(self, topic: TopicId, at: int) -> bool:
         """Whether a topic's people answer at an instant."""
         return self.calendar.of(topic).at(at).open
+
+
+@dataclass(frozen=True, slots=True)
+class PastPresence:
+    """Who was there in a recorded month, in the groups that a plan gives them."""
+
+    month: Month
+    plan: PlanPresence
+
+    def there(self, at: int) -> There:
+        """Return who was there at an instant, a pause counted as there."""
+        agents = self.month.agents
+        return {
+            agent: groups
+            for agent, groups in self.plan.there(at).items()
+            if agent in agents and _covers(agents[agent].here, at)
+        }
+
+    def is_open(self, topic: TopicId, at: int) -> bool:
+        """Whether a topic's people answered at an instant."""
+        return self.plan.is_open(topic, at)
+
+
+def _covers(spans: Sequence[tuple[int, int]], at: int) -> bool:
+    n = bisect_right(spans, at, key=lambda span: span[0]) - 1
+    return n >= 0 and at < spans[n][1]
+
+
+def calibrated(demand: Demand, plan: Plan, month: Month, calendar: Calendar) -> Demand:
+    """Return what is to be expected, with the scale of each topic's waits learnt by forecasting the month itself.
+
+    `calendar` is the plan's for the days of the month.
+    """
+    presence = PastPresence(month, PlanPresence(plan, calendar, NONE))
+    told: defaultdict[TopicId, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for midnight in month.days():
+        for slot in outlook(plan, demand, presence, midnight, next_midnight(midnight)):
+            if slot.state in {"good", "slow"}:
+                told[slot.topic][0] += slot.calls * slot.wait_s
+                told[slot.topic][1] += slot.calls
+    real: defaultdict[TopicId, list[float]] = defaultdict(list)
+    for call in month.calls:
+        if call.waited is not None and call.end in {"answered", "left"} and (topic := topic_of(call, plan)) is not None:
+            real[topic].append(call.waited / 1000)
+    factor = {
+        topic: min(MOST, max(1 / MOST, fmean(real[topic]) / (waiting / calls)))
+        for topic, (waiting, calls) in told.items()
+        if waiting > 0 and len(real[topic]) >= ENOUGH
+    }
+    return replace(demand, factor=factor)
 
 
 def forecast(

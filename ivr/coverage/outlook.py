@@ -2,8 +2,9 @@
 
 Each topic is a line with callers of limited patience (Erlang A). Its agents are those of its own groups, or of the
 first widening that has anybody. An agent of several topics is split between them: to each topic in proportion of the
-time that the others leave (a fixed point, some rounds). What a widening adds counts from its instant on. It is an
-approximation, good enough to find the bad half-hours; `ivr simulate --without` lives them with the real queue.
+time that the others leave (a fixed point, some rounds). What a widening adds counts from its instant on. What the
+month itself shows then sets the scale of each topic (`Demand.factor`). It is an approximation, good enough to find
+the bad half-hours; `ivr simulate --without` lives them with the real queue.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from math import floor
+from math import exp, floor
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from ivr.core.plan import EVERYONE
@@ -20,7 +21,7 @@ from ivr.sim.erlang import Traffic, formula
 from ivr.traffic.month import ZONE, next_midnight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ivr.core.plan import AgentId, GroupId, Plan, Topic, TopicId
     from ivr.coverage.demand import Demand
@@ -105,9 +106,7 @@ def slots_at(demand: Demand, at: int, there: There, opened: list[Topic]) -> list
         if crews[topic.id]
     }
     left = share(loads, {topic: crews[topic][0][1] for topic in loads}, demand.there)
-    spare = {
-        agent: max(0.0, demand.there - sum(part.get(agent, 0.0) for part in left.given.values())) for agent in there
-    }
+    busy = {agent: sum(part.get(agent, 0.0) for part in left.given.values()) for agent in there}
     slots = []
     for topic in opened:
         calls, usual = demand.calls(topic.id, at), demand.usual_s[topic.id]
@@ -115,17 +114,33 @@ def slots_at(demand: Demand, at: int, there: There, opened: list[Topic]) -> list
             slots.append(Slot(at, topic.id, "nobody", calls, demand.patience_s, usual))
             continue
         first = crews[topic.id][0][1]
-        wait = _wait(left.servers[topic.id], calls, demand, topic.id)
-        for after_s, crew in crews[topic.id][1:]:
-            if wait <= after_s:
-                break
-            more = left.servers[topic.id] + sum(spare[agent] for agent in crew if agent not in first)
-            wait = min(wait, after_s + _wait(more, calls, demand, topic.id))
+        pooled = [
+            (after_s, _wait(demand.there * len(crew), sum(busy[agent] for agent in crew), demand, topic.id))
+            for after_s, crew in crews[topic.id][1:]
+        ]
+        alone = _wait(left.servers[topic.id], loads[topic.id], demand, topic.id)
+        wait = demand.factor.get(topic.id, 1.0) * widened(alone, pooled)
         own = any(set(topic.groups) & there[agent] for agent in first)
         slow = wait > usual * CLEARLY and calls >= _FEW_CALLS
         state: State = "relayed" if not own else "slow" if slow else "good"
         slots.append(Slot(at, topic.id, state, calls, wait, usual, tuple(sorted(first))))
     return slots
+
+
+def widened(alone_s: float, pooled: Sequence[tuple[float, float]]) -> float:
+    """The mean wait where others answer too after some time, given what it is without them and among all of them.
+
+    Waits are taken for exponential, and who waits that long is answered by whichever line comes first.
+    """
+    if alone_s <= 0:
+        return alone_s
+    wait, still, since, rate = 0.0, 1.0, 0.0, 1 / alone_s
+    for after_s, among_all_s in pooled:
+        lasts = exp(-rate * max(0.0, after_s - since))
+        wait += still * (1 - lasts) / rate
+        still, since = still * lasts, max(since, after_s)
+        rate = 1 / alone_s + (1 / among_all_s if among_all_s > 0 else 1.0)
+    return wait + still / rate
 
 
 def crews_of(topic: Topic, there: There) -> list[tuple[float, tuple[AgentId, ...]]]:
@@ -168,8 +183,8 @@ def share(loads: Mapping[TopicId, float], crews: Mapping[TopicId, tuple[AgentId,
     return Shared(servers, given)
 
 
-def _wait(servers: float, calls: float, demand: Demand, topic: TopicId) -> float:
-    per_hour = calls * 3_600_000 / HALF_MS
+def _wait(servers: float, erlangs: float, demand: Demand, topic: TopicId) -> float:
+    per_hour = erlangs * 3600 / demand.handling_s[topic]
     return wait_s(round(servers, 2), round(per_hour, 2), round(demand.handling_s[topic]), round(demand.patience_s))
 
 

@@ -144,7 +144,7 @@ def mended(problem: Problem, plan: Plan) -> str:
     who, group = _names(remedy.agents, plan), plan.topics[problem.topic].groups[0]
     named = " (remplaçant désigné)" if remedy.named else ""
     word = "suffit" if remedy.mended else "aide sans suffire"
-    but = f", mais {', '.join(remedy.worse)} devient lent" if remedy.worse else ""
+    but = f", au prix d’attentes sur {' et '.join(remedy.worse)}" if remedy.worse else ""
     return f"{away}{who}{named} aussi sur « {group} » {word}, attente {seconds(remedy.wait_s)}{but}"
 
 
