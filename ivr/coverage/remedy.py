@@ -39,7 +39,7 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A topic on one day: the bad half-hours, of the worst kind that they have."""
+    """A topic on one day: the half-hours that are bad in one way."""
 
     midnight: int
     topic: TopicId
@@ -76,15 +76,12 @@ class Problem:
 
 
 def problems(slots: Iterable[Slot]) -> list[Problem]:
-    """Every topic that is bad on a day, by day and the worst first."""
-    found: dict[tuple[int, TopicId], list[Slot]] = {}
+    """Every topic that is bad on a day, each kind by itself, by day and the worst first."""
+    found: dict[tuple[int, TopicId, State], list[Slot]] = {}
     for slot in slots:
         if slot.state in BAD:
-            found.setdefault((midnight_of(slot.at), slot.topic), []).append(slot)
-    made = [
-        Problem(midnight, topic, min((slot.state for slot in bad), key=BAD.index), tuple(bad))
-        for (midnight, topic), bad in found.items()
-    ]
+            found.setdefault((midnight_of(slot.at), slot.topic, slot.state), []).append(slot)
+    made = [Problem(*which, tuple(bad)) for which, bad in found.items()]
     return sorted(made, key=lambda problem: (problem.midnight, problem.weight))
 
 

@@ -339,7 +339,7 @@ def _within(spans: list[tuple[int, int]], period: Period) -> tuple[tuple[int, in
 def joined(months: Iterable[Month], period: Period) -> Month:
     """Return days that were gathered apart as one month."""
     parts = sorted(months, key=lambda month: month.start)
-    calls = [call for part in parts for call in part.calls]
+    calls = sorted((call for part in parts for call in part.calls), key=lambda call: call.at)
     agents: dict[str, tuple[list[tuple[int, int]], list[tuple[int, int]]]] = {}
     for part in parts:
         for name, presence in part.agents.items():
