@@ -114,10 +114,10 @@ def remedy(
         return _Tried(mended, tuple(sorted(worse)), longest, waiting)
 
     now = tried(())
-    found = {(agent,): tried((agent,)) for agent in candidates}
+    found: dict[tuple[AgentId, ...], _Tried] = {(agent,): tried((agent,)) for agent in candidates}
     if not any(one.good for one in found.values()):
         helpful = sorted(found, key=lambda agents: found[agents].waiting)[:_PAIRS_OF]
-        pairs = [(one[0], other[0]) for one, other in combinations(helpful, 2)]
+        pairs: list[tuple[AgentId, ...]] = [(one[0], other[0]) for one, other in combinations(helpful, 2)]
         both = {pair: tried(pair) for pair in pairs}
         found |= {pair: one for pair, one in both.items() if one.good}
     return _chosen(found, now, problem, first)

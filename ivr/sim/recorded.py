@@ -284,12 +284,16 @@ def staffed_on(plan: Plan, away: frozenset[AgentId]) -> Plan:
 def habits_of(manners: Manners) -> Habits:
     """How agents work, by the month where it shows that, else as is assumed."""
     usual = Habits()
-    found = {}
+    answer, wrap = usual.answer, usual.wrap
     if manners.answers >= _ENOUGH and manners.answer_mean > 0:
-        found["answer"] = Spread(manners.answer_mean / 1000, max(0.05, manners.answer_deviation / manners.answer_mean))
+        answer = Spread(manners.answer_mean / 1000, max(0.05, manners.answer_deviation / manners.answer_mean))
     if manners.wraps >= _ENOUGH and manners.wrap_mean > 0:
-        found["wrap"] = Spread(manners.wrap_mean / 1000, max(0.05, manners.wrap_deviation / manners.wrap_mean))
-    rates = {}
-    if manners.rings >= _ENOUGH:
-        rates = {"misses": manners.missed / manners.rings, "phone_engaged": manners.engaged / manners.rings}
-    return replace(usual, **found, **rates)
+        wrap = Spread(manners.wrap_mean / 1000, max(0.05, manners.wrap_deviation / manners.wrap_mean))
+    seen = manners.rings >= _ENOUGH
+    return replace(
+        usual,
+        answer=answer,
+        wrap=wrap,
+        misses=manners.missed / manners.rings if seen else usual.misses,
+        phone_engaged=manners.engaged / manners.rings if seen else usual.phone_engaged,
+    )

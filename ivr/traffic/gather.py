@@ -37,6 +37,8 @@ AGAIN_MS: Final = 15 * 60_000
 ELSEWHEN: Final = "calls of another month"
 ENDLESS: Final = "calls without an end"
 OTHER_MENU: Final = "calls with keys of a menu that the plan has no more"
+HANG_UPS: Final = frozenset({"left", "informed"})
+"""How callers leave a line by hanging up; the second had heard an information before."""
 _TWO: Final = 2
 _ENGAGED: Final = frozenset({"busy", "failed"})
 _NO_PAUSE: Final = frozenset(
@@ -180,7 +182,7 @@ class Gatherer:
             case "released":
                 call.talk = (call.talk or 0) + number(words.get("talk"), 0)
             case "left" if not call.end:
-                self._waited(call, line.at, "left" if words.get("reason") == "left" else "told")
+                self._waited(call, line.at, "left" if words.get("reason") in HANG_UPS else "told")
             case "ended":
                 self._ended(call, line)
             case "outcome":
@@ -198,7 +200,7 @@ class Gatherer:
         call.outcome, call.ended_at, call.over = line.fields.get("outcome", ""), line.at, True
         call.ref, call.plan = str(facts.get("caller") or call.ref), str(facts.get("plan") or call.plan)
         if not call.end:
-            self._waited(call, line.at, "left" if call.outcome == "left" else "told")
+            self._waited(call, line.at, "left" if call.outcome in HANG_UPS else "told")
 
     # -- the month ---------------------------------------------------------
 
@@ -207,7 +209,7 @@ class Gatherer:
         found = sorted(self._calls.items(), key=lambda item: (item[1].at, item[0]))
         self._look_for_callers_again([call for _, call in found])
         notes = Counter[str]()
-        calls = []
+        calls: list[Recorded] = []
         for _, call in found:
             if not period.start <= call.at < period.end:
                 notes[ELSEWHEN] += 1
