@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ivr.commands.check import check
 from ivr.commands.coverage import coverage
 from ivr.commands.drain import drain
 from ivr.commands.explain import explain
 from ivr.commands.files import files_app
+from ivr.commands.graph import graph
+from ivr.commands.hours import hours
 from ivr.commands.month import month_app
 from ivr.commands.plan import plan_app
 from ivr.commands.privacy import privacy_app
@@ -22,7 +24,6 @@ from ivr.commands.simulate import simulate
 from ivr.commands.states import crisis_app, force_app
 from ivr.doctor.command import doctor
 from ivr.errors import IvrError
-from ivr.plan.faults import Fault
 from ivr.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ app.add_typer(crisis_app, name="crisis")
 app.add_typer(force_app, name="force")
 app.add_typer(privacy_app, name="privacy")
 app.add_typer(secrets_app, name="secrets")
+app.command("check")(check)
+app.command("hours")(hours)
 app.command("explain")(explain)
+app.command("graph")(graph)
 app.command("drain")(drain)
 app.command("simulate")(simulate)
 app.command("coverage")(coverage)
@@ -70,39 +74,6 @@ def main() -> None:
         word = "erreur :" if getattr(error, "language", "en") == "fr" else "error:"
         _err.print(f"[red]{word}[/red] {error}", highlight=False)
         raise SystemExit(1) from None
-
-
-@app.command()
-def check(
-    plan: PlanFolder = None,
-    language: Annotated[str, typer.Option(help="fr or en")] = "fr",
-    prompts: Annotated[
-        Path | None, typer.Option(help="Folder of built prompts: also check that every one is there.")
-    ] = None,
-) -> None:
-    """Say everything that is wrong with a call plan, with file, line and column. Exit 0 or 1."""
-    from ivr.plan import format_faults, load  # noqa: PLC0415 - each command imports what it needs: `ivr --help` is quick
-
-    loaded = load(plan or Settings().plan, now=datetime.now(UTC))
-    if loaded.faults:
-        _out.print(format_faults(loaded.faults, language), highlight=False, markup=False, soft_wrap=True)
-    errors = [fault for fault in loaded.faults if fault.severity == "error"]
-    missing: list[Fault] = []
-    if prompts is not None and loaded.plan is not None:
-        from ivr.prompts import missing as without_sound  # noqa: PLC0415
-
-        missing = without_sound(loaded, prompts)
-        _out.print(format_faults(missing, language), highlight=False, markup=False, soft_wrap=True)
-    if loaded.plan is None or errors or missing:
-        raise typer.Exit(1)
-    made = loaded.plan
-    _out.print(
-        f"{made.name}: {len(made.menus)} menus, {len(made.topics)} topics, {len(made.groups)} groups, "
-        f"{len(made.agents)} agents, {len(made.prompts)} prompts, {len(made.outcomes)} outcomes, "
-        f"{len(made.pauses)} pauses: ok",
-        highlight=False,
-        soft_wrap=True,
-    )
 
 
 @app.command()

@@ -17,6 +17,14 @@ Author = Annotated[str, typer.Option(help="Qui publie ; par défaut l'utilisateu
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Sans demander.")]
 
 
+@plan_app.command("test")
+def rehearse(plan: PlanFolder = None) -> None:
+    """Jouer les cas de tests.yaml : un par ligne, et ce qui ne va pas."""
+    from ivr.commands import rehearsing  # noqa: PLC0415 - each command imports what it needs
+
+    rehearsing.rehearse(plan)
+
+
 @plan_app.command("diff")
 def diff(plan: PlanFolder = None) -> None:
     """Dire en français ce que le brouillon changerait de ce qui est publié."""

@@ -9,7 +9,7 @@ from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core.continuity import told
 from ivr.core.menu import started, to_menu
-from ivr.core.people import ANSWER_GUARD_MS, TALK_CHECK_MS, requeue
+from ivr.core.people import ANSWER_GUARD_MS, TALK_CHECK_MS, requeue, to_people
 from ivr.core.promises import RECORD_MARGIN_MS, apologise, part, promise
 from ivr.core.state import (
     ADOPTION_STRIDE,
@@ -26,6 +26,7 @@ from ivr.core.state import (
     Typing,
     Waiting,
 )
+from ivr.core.turn import PROMPT_GUARD_MS
 
 if TYPE_CHECKING:
     from ivr.core.state import Call
@@ -55,7 +56,7 @@ def may_play(call: Call) -> tuple[int, ...]:
     return tuple(sorted(known.union(range(call.serial + 1, call.serial + 1 + ahead))))
 
 
-def adopted(turn: Turn, facts: ev.Adopted) -> None:
+def adopted(turn: Turn, facts: ev.Adopted) -> None:  # noqa: C901 - a table, one arm per phase
     """Take the call where Asterisk shows it to be; nothing that was done is done again.
 
     What the worker before us began to play ends first: Asterisk would play ours after it, and hold whatever waits
@@ -71,7 +72,9 @@ def adopted(turn: Turn, facts: ev.Adopted) -> None:
     match phase:
         case Arriving():
             started(turn)
-        case InMenu() | Informing() | Typing():
+        case InMenu():
+            adopted_menu(turn, phase)
+        case Informing() | Typing():
             to_menu(turn, phase.menu)
         case Telling():
             told(turn, replace(phase, play=0))
@@ -94,6 +97,16 @@ def adopted(turn: Turn, facts: ev.Adopted) -> None:
             pass
         case _:
             assert_never(phase)
+
+
+def adopted_menu(turn: Turn, phase: InMenu) -> None:
+    """The menu again, whole; one that is cut off again and again leads to people: each time counts as a silence."""
+    menu, heard = turn.plan.menus[phase.menu], phase.no_input + 1
+    if heard >= menu.max_no_input:
+        to_people(turn, turn.plan.general, turn.plan.announcements.to_human)
+    else:
+        turn.enter(InMenu(menu.id, turn.play(menu.prompt), no_input=heard))
+        turn.timer(PROMPT_GUARD_MS)
 
 
 def adopted_waiting(turn: Turn, phase: Waiting, facts: ev.Adopted) -> None:

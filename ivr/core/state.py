@@ -219,7 +219,7 @@ def durable(call: Call) -> Call | None:
     phase = call.phase
     match phase:
         case InMenu():
-            phase = replace(phase, play=0, no_input=0, invalid=0)
+            phase = replace(phase, play=0, invalid=0)
         case Informing() | Typing():
             phase = InMenu(phase.menu)
         case Waiting():

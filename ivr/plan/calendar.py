@@ -2,8 +2,8 @@
 
 The strongest layer that says something of a day wins: a one-off, the school holidays, a public holiday, the week;
 what is forced and a crisis stand above all days, between instants. Wall times are of the site's time zone: in the night
-that an hour is missing or comes twice, an instant is still one instant. Holidays are those of France; of the school
-holidays the library knows some years ahead, and `school_known_until` says how far.
+that an hour is missing or comes twice, it is open whenever the clock on the wall says so. Holidays are those of France;
+of the school holidays the library knows some years ahead, and `school_known_until` says how far.
 
 An hour that cannot be worked out is open, layer "error", and told: nobody finds a closed door by mistake.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -30,11 +31,22 @@ if TYPE_CHECKING:
 
 COUNTRY: Final = "FR"
 ZONE: Final = ZoneInfo("Europe/Paris")
+HOUR_MS: Final = 3_600_000
 BEFORE: Final = dt.timedelta(days=2)
 AHEAD: Final = dt.timedelta(days=40)
 """How many days around now a calendar knows: a worker makes a new one every day at the latest."""
 
-_UNREADABLE: Final[tuple[type[Exception], ...]] = (opening_hours.ParserError, ValueError, OverflowError)  # type: ignore[attr-defined]
+_UNREADABLE: Final[tuple[type[Exception], ...]] = (
+    opening_hours.ParserError,  # type: ignore[attr-defined]
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""Whatever three libraries with data of their own may raise: a step of a call must not meet it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +200,27 @@ def instant(wall: dt.datetime, zone: ZoneInfo = ZONE) -> int:
     return round(wall.replace(tzinfo=zone).timestamp() * 1000)
 
 
+def _changing(day: Day, zone: ZoneInfo) -> Iterator[Span]:
+    """Yield the spans of a day on which the clock changes: at each instant what the clock on the wall says.
+
+    Clocks change on the hour, so that cutting at every hour, and at each end of a range whichever way it is read,
+    leaves pieces within which nothing changes.
+    """
+    start, end = (instant(wall, zone) for wall in _whole(day.date))
+    ends = (wall.replace(fold=fold) for ranged in day.ranges for wall in ranged for fold in (0, 1))
+    cuts = sorted({start, end, *range(start, end, HOUR_MS), *(instant(wall, zone) for wall in ends)})
+    inside = [cut for cut in cuts if start <= cut <= end]
+    for here, there in pairwise(inside):
+        wall = dt.datetime.fromtimestamp(here / 1000, zone).replace(tzinfo=None)
+        is_open = any(begin <= wall < until for begin, until in day.ranges)
+        yield Span(here, there, is_open, day.layer, day.reason, day.prompt)
+
+
 def _spans(day: Day, zone: ZoneInfo) -> Iterator[Span]:
     start, end = _whole(day.date)
+    if start.replace(tzinfo=zone).utcoffset() != end.replace(tzinfo=zone).utcoffset():
+        yield from _changing(day, zone)
+        return
     here = start
     for begin, until in day.ranges:
         if begin > here:

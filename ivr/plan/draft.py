@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ivr.plan.calendars import read_calendars
+from ivr.plan.cases import TestsFile
 from ivr.plan.continuity import CrisisFile, OutsidesFile
 from ivr.plan.faults import Place, fault, warning
 from ivr.plan.models import (
@@ -68,6 +69,7 @@ class Draft:
     outsides: OutsidesFile | None
     crisis: CrisisFile | None
     hours: HoursFile | None
+    tests: TestsFile | None
     prompts: PromptsFile | None
     whole: frozenset[str]
     recordings: frozenset[tuple[str, str]]
@@ -133,6 +135,7 @@ def read_draft(folder: Path, now: datetime | None) -> tuple[Draft | None, list[F
         outsides=part("outsides.yaml", OutsidesFile),
         crisis=part("crisis.yaml", CrisisFile),
         hours=part("hours.yaml", HoursFile),
+        tests=part("tests.yaml", TestsFile),
         prompts=part("prompts.yaml", PromptsFile),
         whole=frozenset(name for name, source in sources.items() if not source.faults),
         recordings=frozenset(

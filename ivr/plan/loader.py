@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ivr.plan.check import check, has_errors
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivr.core.plan import Plan, PromptId
+    from ivr.plan.cases import CaseEntry
     from ivr.plan.draft import Draft
     from ivr.plan.faults import Fault
+    from ivr.plan.source import Source
 
 MAX_FAULTS: Final = 200
 
@@ -26,7 +28,8 @@ MAX_FAULTS: Final = 200
 class Loaded:
     """What a folder gave: a plan when no fault is an error.
 
-    `texts` are the prompts' texts by language, `places` where each prompt is written.
+    `texts` are the prompts' texts by language, `places` where each prompt is written. `cases` are its
+    own tests, which `ivr.plan.rehearsal` plays; `sources` the files as they were read.
     """
 
     folder: Path
@@ -35,6 +38,8 @@ class Loaded:
     texts: Mapping[PromptId, Mapping[str, str]]
     places: Mapping[PromptId, Place]
     language: str = "fr"
+    cases: tuple[CaseEntry, ...] = ()
+    sources: Mapping[str, Source] = field(default_factory=dict)
 
     @property
     def recorded_dir(self) -> Path:
@@ -61,6 +66,8 @@ def load(folder: Path, *, now: datetime | None = None) -> Loaded:
         texts=texts,
         places={name: source.key(("prompts", name)) for name in texts} if source is not None else {},
         language=draft.site.language if draft.site is not None else "fr",
+        cases=draft.tests.tests if draft.tests is not None else (),
+        sources=draft.sources,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from ivr.plan.cases import TestsFile
 from ivr.plan.continuity import AbsenceEntry, Chain, CrisisFile, OutsidesFile
 from ivr.plan.fields import DAY_MS, Between, CodeKey, Decimal, OptionKey, PhoneNumbers, Share, Slug, Slugs, Words
 from ivr.plan.strict import Strict
@@ -348,6 +349,7 @@ FILES: Final[dict[str, type[Strict]]] = {
     "outsides.yaml": OutsidesFile,
     "crisis.yaml": CrisisFile,
     "hours.yaml": HoursFile,
+    "tests.yaml": TestsFile,
     "prompts.yaml": PromptsFile,
 }
-OPTIONAL: Final = frozenset({"outcomes.yaml", "outsides.yaml", "crisis.yaml", "hours.yaml"})
+OPTIONAL: Final = frozenset({"outcomes.yaml", "outsides.yaml", "crisis.yaml", "hours.yaml", "tests.yaml"})

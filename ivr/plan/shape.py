@@ -40,6 +40,7 @@ _CONSEQUENCES: Final = frozenset(
         "absence-order",
         "one-off-days",
         "one-off-order",
+        "case-expects-nothing",
     }
 )
 _AT_KEY: Final = frozenset({"option-target", "overflow-empty"})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ivr.ledger.store import of_agent, of_group
 from ivr.plan import Severity, format_faults
+from ivr.plan.rehearsal import rehearse_all
 from ivr.publish.diff import Side, diff
 from ivr.publish.errors import PublishError
 from ivr.publish.version import Files, Published, Version
@@ -25,7 +26,12 @@ def faults(loaded: Loaded) -> Sequence[str]:
     return [format_faults([found]) for found in loaded.faults if found.severity is Severity.ERROR]
 
 
-PROOFS: Final[tuple[Callable[[Loaded], Sequence[str]], ...]] = (faults,)
+def cases(loaded: Loaded) -> list[str]:
+    """Return the plan's own tests that fail."""
+    return [format_faults([found]) for found in rehearse_all(loaded)]
+
+
+PROOFS: Final[tuple[Callable[[Loaded], Sequence[str]], ...]] = (faults, cases)
 """What a draft must pass to be published, in this order; each returns why it does not."""
 
 

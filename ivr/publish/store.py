@@ -141,7 +141,9 @@ class Publications:
         known = await self._ask(
             "eval", PUBLISH, 2, *self._keys, parent, new.version.number, version, new.version.content, files
         )
-        if known < new.version.number:
+        if known >= new.version.number:  # through another ledger
+            raise Overtaken((await self.shown() or new).version)
+        if known != parent:  # Redis fell back meanwhile
             await self._restore(new, ())
 
     async def _winner(self, new: Published) -> Version:

@@ -150,8 +150,8 @@ class Watch:
         """Look once, and follow. Raises StoreAway, LedgerError."""
         now = await self._store.in_force(self._clock())
         held = self.published
-        if not now.number and held is not None:
-            _log.warning("nothing is published any more; putting it back", version=held.version.number)
+        if held is not None and now.number < held.version.number:
+            _log.warning("Redis has lost what was published; putting it back", version=held.version.number)
             await self._store.put_back(held, self.states.all())
             now = await self._store.in_force(self._clock())
         if now.number and now.number != (held.version.number if held else 0):

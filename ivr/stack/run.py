@@ -97,5 +97,9 @@ def _tell(settings: Settings, plan: Plan, stack: Stack, console: Console) -> Non
         soft_wrap=True,
     )
     console.print(f"health            http://{settings.http_bind}/readyz, /metrics")
+    console.print(
+        f"publish an edit   IVR_REDIS_URL={stack.redis_url} ivr plan publish {settings.plan}",
+        soft_wrap=True,
+    )
     console.print(f"logs              {stack.logs}")
     console.print(f"[bold]{plan.name} answers at {number}; Ctrl-C ends it[/bold]")

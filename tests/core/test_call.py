@@ -279,6 +279,8 @@ def test_a_caller_whose_answer_was_lost_with_a_connection_is_answered_at_adoptio
 def test_adoption_continues_each_phase() -> None:
     menu = at_menu()
     assert [kind for kind in kinds(menu.tell(ev.Adopted())) if kind != "StopPlay"] == ["Play", "StartTimer"]
+    menu.call = decode(encode(durable(menu.call) or menu.call))
+    assert "JoinQueue" in kinds(menu.tell(ev.Adopted())), "who hears the menu cut off twice is put through to people"
     wait = waiting()
     did = kinds(wait.tell(ev.Adopted()))
     assert [kind for kind in did if kind != "StopPlay"] == ["Hold", "StartTimer", "JoinQueue"]

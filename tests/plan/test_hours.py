@@ -217,6 +217,19 @@ def test_the_nights_of_the_clock_change_have_no_gap_and_no_overlap(night: str) -
     assert not through.at(at(f"{night}T07:59")).open
 
 
+@pytest.mark.parametrize("night", ["2026-03-29", "2026-10-25", "2027-03-28", "2027-10-31"])
+@given(hours=weeks())
+def test_in_the_nights_of_the_clock_change_it_is_open_when_the_clock_says_so(night: str, hours: Week) -> None:
+    day = dt.date.fromisoformat(night)
+    known = timeline(Hours(MAIRIE, hours.syntax, public_holidays=hours.syntax), day, day)
+    library = OpeningHours(hours.syntax)
+    for start in range(at(f"{night}T00:00"), at(f"{night}T06:00"), 5 * 60_000):
+        wall = dt.datetime.fromtimestamp(start / 1000, ZONE).replace(tzinfo=None)
+        assert known.at(start).open == library.is_open(wall), wall
+    for one, other in zip(known.spans, known.spans[1:], strict=False):
+        assert one.end == other.start
+
+
 @given(weeks(), st.integers(0, 2_000), st.integers(0, 86_399))
 def test_an_instant_is_open_when_the_library_says_so(hours: Week, day: int, second: int) -> None:
     date = dt.date(2026, 1, 1) + dt.timedelta(days=day)
@@ -273,3 +286,17 @@ def test_what_cannot_be_worked_out_is_open_and_told() -> None:
     assert len(told) == 2
     assert timeline(broken, day, day).at(at("2026-11-26T03:00")).open
     assert Timeline(()).at(0).open
+
+
+@pytest.mark.parametrize("error", [KeyError, AttributeError, TypeError, NotImplementedError, OSError])
+def test_a_library_that_fails_is_open_and_told(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    def fails(_date: dt.date) -> str | None:
+        raise error("not what it was")
+
+    monkeypatch.setattr("ivr.plan.calendar.public_holiday", fails)
+    told: list[str] = []
+    now = at("2026-11-26T03:00")
+    plan = small_plan(hours=MAIRIE, schedules={MAIRIE: ORDINARY})
+    made = calendar(plan, now, alert=lambda name, _why: told.append(name))
+    assert (made.site.at(now).open, made.site.at(now).layer) == (True, "error")
+    assert set(told) == {MAIRIE}

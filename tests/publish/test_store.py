@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ivr.core.plan import SiteId
     from ivr.plan import Loaded
     from ivr.publish.shelf import Shelf
-    from ivr.publish.version import Version
+    from ivr.publish.version import Published, Version
     from tests.publish.conftest import Drafts
 
 pytestmark = pytest.mark.redis
@@ -109,6 +109,41 @@ async def test_a_worker_puts_back_what_it_holds(
     found = await store.in_force(1_000)
     assert (found.number, found.states) == (1, States(crisis=crisis))
     assert told.numbers == []
+
+
+async def test_a_worker_puts_back_a_newer_version_than_a_failover_left(
+    store: Publications, redis: Redis, shelf: Shelf, drafts: Drafts
+) -> None:
+    watch, told = Watch(store, shelf, lambda: 1_000), Told()
+    await watch.begin(load(drafts.folder("f")))
+    older = await redis.hgetall(f"{{{store.site}}}:published")
+    two = drafts.version(2, prompts=OTHER)
+    await store.publish(two)
+    await watch.look(told)
+    await redis.hset(f"{{{store.site}}}:published", mapping=dict(older))  # type: ignore[arg-type]
+    await watch.look(told)
+    assert await store.shown() == two
+    assert told.numbers == [2]
+
+
+async def test_who_publishes_through_another_ledger_is_told_too(
+    store: Publications, redis: Redis, drafts: Drafts, tmp_path: Path, site: SiteId
+) -> None:
+    await store.publish(drafts.version(1))
+    mine, theirs = by(drafts.version(2, prompts=OTHER), "moi"), by(drafts.version(2), "Hugo")
+    async with Ledger(f"sqlite:///{tmp_path}/other.sqlite") as other:
+        elsewhere = Publications(redis, other, site)
+        read = store.current
+
+        async def read_before_the_other() -> Published | None:
+            found = await read()
+            await elsewhere.publish(theirs)
+            return found
+
+        store.current = read_before_the_other  # type: ignore[method-assign]
+        with pytest.raises(Overtaken, match="Hugo a publié la version 2"):
+            await store.publish(mine)
+    assert await store.shown() == theirs
 
 
 async def test_the_folder_is_the_first_version_and_the_last_good_one_is_served(

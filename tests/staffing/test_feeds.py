@@ -100,7 +100,6 @@ async def test_a_copy_that_cannot_be_understood_is_none(redis: Redis, site: Site
     feeds = Feeds(redis, site, clock, agenda)
     for value in ("", "7", "[1, [2]]", '{"at": 1}'):
         await redis.hset(f"{{{site}}}:feeds", name, value)
-        feeds = Feeds(redis, site, clock, agenda)
         await feeds.read()
         assert feeds.absences(plan) == {}
     await feeds.refresh(plan)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ivr.core.codes import Longer, Pause, Ready, Say, read
-from ivr.core.plan import AgentId, AgentSentences, OutcomeCode, PauseReason, PromptId
+from ivr.core.codes import Crisis, Longer, Pause, Ready, Say, read
+from ivr.core.plan import AgentId, AgentSentences, CrisisId, CrisisProfile, OutcomeCode, PauseReason, PromptId
 from ivr.telephony import codes
 from tests.ari.fake import Say as Says
 from tests.ari.fake import refuse
@@ -326,3 +326,36 @@ async def test_more_time_is_given_twice(hall: Hall) -> None:
     await hears(hall, "1", "pret")
     await hall.until(hall.idle)
     await hears(hall, "4", "refus")
+
+
+FLOOD = CrisisProfile(CrisisId("inondation"), "Inondation", PromptId("crise"))
+
+
+@pytest.mark.unit
+def test_a_crisis_is_dialled_with_a_pin_where_the_plan_has_one() -> None:
+    coded = small_plan(**CODED, crises={FLOOD.id: FLOOD})
+    assert read("91234561", coded) == Crisis("1234561")
+    assert [read(text, coded) for text in ("9", "9123456", "912345611", "9123456#")] == [None] * 4
+    assert read("91234561", small_plan(**CODED)) is None
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("hall", [{**CODED, "crises": {FLOOD.id: FLOOD}}], indirect=True)
+@pytest.mark.parametrize(("taken", "heard"), [(True, "note"), (False, "refus")])
+async def test_a_crisis_is_asked_for_by_phone(
+    hall: Hall, capsys: pytest.CaptureFixture[str], taken: bool, heard: str
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def admin(digits: str, by: str) -> bool:
+        asked.append((digits, by))
+        return taken
+
+    hall.worker.codes._admin = admin
+    await hall.agent()
+    channel = hall.switch.dials("alice", "91234561")
+    await over(hall, channel)
+    assert asked == [("1234561", "alice")]
+    assert hall.switch.said(channel) == [heard]
+    printed = capsys.readouterr()
+    assert "123456" not in printed.out + printed.err

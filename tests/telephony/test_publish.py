@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from tests.telephony.conftest import Hall
 
 pytestmark = pytest.mark.redis
+
+
+def _thinks(hall: Hall, call: str) -> bool:
+    return hall.phase(call) == "InMenu" and not hall.play(call)
 
 
 def other(plan: Plan, version: str = "2") -> Plan:
@@ -148,3 +153,33 @@ async def test_a_switch_that_redis_refused_is_done_at_the_next_try(hall: Hall) -
     hall.redis.away = False
     await hall.worker.switch(new, {})
     assert not (await hall.agent_record()).present
+
+
+async def test_versions_that_come_and_go_lose_nobody_under_load(hall: Hall) -> None:
+    await hall.agent("alice")
+    await hall.agent("bob")
+    await hall.queue.pause(AgentId("chloe"), "dejeuner", None, create=True)
+    plans = [other(hall.plan, "2"), replace(hall.plan, version="3"), other(hall.plan, "4"), hall.plan]
+    first_talk, _ = await hall.talks()
+    calls = [first_talk]
+    for plan in plans * 3:
+        arriving = [hall.switch.calls() for _ in range(4)]
+        await hall.worker.switch(plan, {})
+        late = hall.switch.calls()
+        for call in (*arriving, late):
+            await hall.until(partial(_thinks, hall, call), "the menu was heard")
+            hall.switch.presses(call, "1")
+        menu = str(plan.menus[ROOT].prompt)
+        assert menu in hall.switch.said(late)
+        calls += [*arriving, late]
+    await hall.until(lambda: all(hall.phase(call) in {"Waiting", "Talking"} for call in calls), "all wait or talk")
+    held = (await hall.dump()).calls
+    assert {str(call) for call in held} == set(calls)
+    assert hall.switch.talks(first_talk)
+    assert (await hall.agent_record("chloe")).pause == "dejeuner"
+    assert min(held.values(), key=lambda call: call.arrival).call == first_talk
+    for call in calls:
+        hall.switch.ends(call)
+    await hall.nothing_left()
+    await hall.worker.switch(hall.plan, {})
+    assert len(hall.worker.calls.plans) == 1

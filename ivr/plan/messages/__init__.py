@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ivr.plan.messages.cases import CASES
 from ivr.plan.messages.continuity import CONTINUITY
 from ivr.plan.messages.hours import HOURS
 from ivr.plan.messages.people import PEOPLE
@@ -18,4 +19,4 @@ from ivr.plan.messages.source import FILES, SYNTAX
 if TYPE_CHECKING:
     from ivr.plan.messages.message import Message
 
-MESSAGES: Final[dict[str, Message]] = FILES | SYNTAX | SHAPE | RULES | PEOPLE | HOURS | CONTINUITY
+MESSAGES: Final[dict[str, Message]] = FILES | SYNTAX | SHAPE | RULES | PEOPLE | HOURS | CASES | CONTINUITY
