@@ -15,12 +15,12 @@ import numpy as np
 
 from ivr.core.plan import HUMAN, AgentId, PromptId, SiteId, TopicId
 from ivr.core.staffing import leave_at
-from ivr.sim.errors import SimulationError
 from ivr.sim.load import BYE, Load, Spread, Visitor, ways
 from ivr.sim.parallel import Job
 from ivr.sim.staff import Habits, Move
 from ivr.sim.survival import Patience
 from ivr.sim.town import Stretch
+from ivr.traffic.errors import TrafficError
 from ivr.traffic.month import midnight_of, next_midnight
 
 if TYPE_CHECKING:
@@ -68,7 +68,11 @@ class Replay:
 
     def __init__(self, month: Month, seed: int) -> None:
         if not month.calls:
-            raise SimulationError(f"the month {month.name} has no calls: nothing can be lived again.")
+            raise TrafficError(f"Le mois {month.name} n'a aucun appel : il n'y a rien à vivre de nouveau.")
+        if not any(presence.here for presence in month.agents.values()):
+            raise TrafficError(
+                f"Le mois {month.name} ne dit d'aucun agent quand il était là : le registre n'a pas gardé ses événements."
+            )
         self.month = month
         self._seed = seed
         calls = month.calls

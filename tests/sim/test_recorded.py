@@ -22,6 +22,7 @@ from ivr.sim.recorded import Replay, Side, staffed_on
 from ivr.sim.show_contrast import show_contrast
 from ivr.sim.sounds import lengths
 from ivr.sim.town import Stretch
+from ivr.traffic.errors import TrafficError
 from ivr.traffic.gather import joined
 from ivr.traffic.month import FORMAT, VERSION, Manners, Month, Period, Presence, Recorded, next_midnight
 from tests.plans import ROOT, small_plan
@@ -128,6 +129,14 @@ def test_substitutes_answer_for_who_is_away() -> None:
     assert today.agents[AgentId("chloe")].groups == ("accueil", "etat-civil")
     jobs, _ = Replay(a_month(a_call(1)), 7).jobs(side(plan, without={DAY: frozenset({AgentId("bob")})}), "a")
     assert "bob" not in {move.agent for move in jobs[0].stretch.moves or ()}
+
+
+@pytest.mark.unit
+def test_a_month_without_calls_or_without_people_is_told_in_french() -> None:
+    with pytest.raises(TrafficError, match="aucun appel"):
+        Replay(a_month(), 7)
+    with pytest.raises(TrafficError, match="d'aucun agent"):
+        Replay(a_month(a_call(1), agents={"alice": Presence()}), 7)
 
 
 # Lived
