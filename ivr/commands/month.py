@@ -48,7 +48,7 @@ def export(
     write(found, path)
     there = sum(bool(presence.here) for presence in found.agents.values())
     OUT.print(
-        f"{path} : {number(len(found.calls))} appels en {len(found.days())} jours, {there} agents, ni numéros ni "
+        f"{path} : {number(len(found.calls))} appels (jours : {len(found.days())}, agents : {there}), ni numéros ni "
         "références d'appelants. Les agents y sont nommés : à garder comme un planning.",
         markup=False,
         soft_wrap=True,

@@ -71,7 +71,7 @@ class Replay:
             raise TrafficError(f"Le mois {month.name} n'a aucun appel : il n'y a rien à vivre de nouveau.")
         if not any(presence.here for presence in month.agents.values()):
             raise TrafficError(
-                f"Le mois {month.name} ne dit d'aucun agent quand il était là : le registre n'a pas gardé ses événements."
+                f"Le mois {month.name} ne dit d'aucun agent quand il était là : on ne peut le vivre de nouveau."
             )
         self.month = month
         self._seed = seed
