@@ -117,7 +117,8 @@ class Gatherer:
         match line.type:
             case "offered":
                 self._seen["rings"] += 1
-                agent.wraps_since = None
+                if agent.wraps_since is not None and self._plan.wrap_ms:  # nobody said how it went: the time was up
+                    self._wrapped(agent, min(line.at, agent.wraps_since + self._plan.wrap_ms))
                 _here(agent, line.at)
                 _back(agent, line.at)
             case "accepted" | "restored":
@@ -139,6 +140,8 @@ class Gatherer:
         state, reason = line.fields.get("state", ""), line.fields.get("reason", "")
         if reason == "resumed":
             self._wrapped(agent, line.at)
+        if state in {"away", "paused"}:
+            agent.wraps_since = None
         if state == "away":
             _away(agent, line.at)
             return
