@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +10,17 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr.commands.check import check
+from ivr.commands.coverage import coverage
 from ivr.commands.drain import drain
 from ivr.commands.explain import explain
 from ivr.commands.files import files_app
 from ivr.commands.graph import graph
 from ivr.commands.hours import hours
+from ivr.commands.month import month_app
 from ivr.commands.plan import plan_app
 from ivr.commands.privacy import privacy_app
 from ivr.commands.secrets import secrets_app
+from ivr.commands.simulate import simulate
 from ivr.commands.states import crisis_app, force_app
 from ivr.doctor.command import doctor
 from ivr.errors import IvrError
@@ -45,6 +46,7 @@ app.add_typer(prompts_app, name="prompts")
 app.add_typer(asterisk_app, name="asterisk")
 app.add_typer(agents_app, name="agents")
 app.add_typer(files_app, name="files")
+app.add_typer(month_app, name="month")
 app.add_typer(plan_app, name="plan")
 app.add_typer(crisis_app, name="crisis")
 app.add_typer(force_app, name="force")
@@ -55,6 +57,8 @@ app.command("hours")(hours)
 app.command("explain")(explain)
 app.command("graph")(graph)
 app.command("drain")(drain)
+app.command("simulate")(simulate)
+app.command("coverage")(coverage)
 app.command("doctor")(doctor)
 app.command("prove")(prove)
 
@@ -157,46 +161,6 @@ def replay(recording: Path, plan: PlanFolder = None) -> None:
         table.add_row(str(turn.now - first), str(turn.happened), type(turn.call.phase).__name__, did)
     _out.print(table)
     if not same:
-        raise typer.Exit(1)
-
-
-@app.command()
-def simulate(
-    plan: PlanFolder = None,
-    *,
-    days: Annotated[int, typer.Option(help="Working days.")] = 21,
-    calls: Annotated[int | None, typer.Option(help="Default: 30000 for a plan, 10000 for a theory.")] = None,
-    seed: Annotated[int, typer.Option(help="Of all that is drawn: the same seed, the same figures.")] = 7,
-    agents: Annotated[
-        int | None, typer.Option(help="What if there were so many: the plan's first ones, then others like them.")
-    ] = None,
-    load: Annotated[Path | None, typer.Option(help="JSON file of what callers do: docs/simulator.md.")] = None,
-    theory: Annotated[
-        str | None,
-        typer.Option(metavar="C,PER_HOUR,AHT_S[,PATIENCE_S]", help="No plan: one line, held against Erlang."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")] = False,
-) -> None:
-    """Live days of calls in seconds: the same core and queue, a virtual clock. Exit 1 where a rule was broken."""
-    from ivr.sim import command  # noqa: PLC0415
-    from ivr.stack.private import private_redis  # noqa: PLC0415
-
-    with ExitStack() as servers:
-        if theory is not None:
-            good = command.theory(
-                servers.enter_context(private_redis()), theory, calls or 10_000, seed, _out, as_json=as_json
-            )
-        else:
-            from ivr.plan import load_or_raise  # noqa: PLC0415
-
-            settings = Settings()
-            made, loaded = load_or_raise(plan or settings.plan)
-            texts = {prompt: said.get(made.language, "") for prompt, said in loaded.texts.items()}
-            sounds = Path(settings.sounds) / made.language
-            run = command.Asked(made, texts, sounds, days, calls or 30_000, seed, agents, load)
-            urls = [servers.enter_context(private_redis()) for _ in range(max(1, min(days, os.cpu_count() or 1)))]
-            good = command.plan(urls, run, _out, _err, as_json=as_json)
-    if not good:
         raise typer.Exit(1)
 
 

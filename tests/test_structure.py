@@ -26,15 +26,20 @@ ALLOWED = {
     "prompts": {"core", "plan", "stack"},
     "stack": {"core", "plan", "prompts", "provision", "settings", "log"},
     "staffing": {"core", "plan", "queueing", "log"},
-    "sim": {"core", "queueing"},
+    "traffic": {"core", "ledger"},
+    "sim": {"core", "queueing", "traffic"},
+    "coverage": {"core", "sim", "traffic"},
     "web": {"log"},
-    "commands": {"core", "plan", "provision", "queueing", "ledger", "telephony", "settings", "publish", "prompts"},
+    "commands": {
+        *("core", "plan", "provision", "queueing", "ledger", "telephony", "settings", "publish", "prompts"),
+        *("sim", "traffic", "coverage", "staffing", "stack"),
+    },
     "doctor": {"core", "ari", "plan", "provision", "prompts", "queueing", "ledger", "settings"},
     "desk": {"core", "plan", "queueing", "settings"},
 }
-NARROW = {"ledger": {"queueing.stream"}}
-"""Single modules besides: the ledger keeps the lines of the event stream, whose words are in one module of the
-queue's; of the queue itself it knows nothing."""
+NARROW = {"ledger": {"queueing.stream"}, "traffic": {"queueing.stream"}}
+"""Single modules besides: the ledger keeps the lines of the event stream, and recorded traffic is made of them; their
+words are in one module of the queue's, of which both know nothing else."""
 
 
 @functools.cache

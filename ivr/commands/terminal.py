@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Column
 
     from ivr.core.plan import Plan
+    from ivr.plan import Loaded
     from ivr.settings import Settings
 
 OUT: Final = Console(highlight=False)
@@ -32,9 +33,17 @@ def plan_of(settings: Settings) -> Plan:
 
 def served_plan(settings: Settings) -> Plan:
     """The plan as this machine serves it, else that of the settings: what is published, whatever a draft says."""
-    from ivr.publish.shelf import Shelf  # noqa: PLC0415 - each command imports what it needs
+    return served(settings)[0]
+
+
+def served(settings: Settings) -> tuple[Plan, Loaded]:
+    """The plan as this machine serves it and what came with it, else that of the settings."""
+    from ivr.plan import load_or_raise  # noqa: PLC0415 - each command imports what it needs
+    from ivr.publish.shelf import Shelf  # noqa: PLC0415
 
     shelf = Shelf(settings.state_dir / "plans")
     last = shelf.last()
-    served = shelf.lay(last).plan if last is not None else None
-    return served or plan_of(settings)
+    loaded = shelf.lay(last) if last is not None else None
+    if loaded is not None and loaded.plan is not None:
+        return loaded.plan, loaded
+    return load_or_raise(settings.plan)

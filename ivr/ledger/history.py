@@ -80,6 +80,11 @@ class History:
             ]
         return await self._lines(*queries)
 
+    async def between(self, start: int, end: int, types: Iterable[str]) -> list[Line]:
+        """Every line of some types from one instant to before another."""
+        ours = select(EVENTS).where(EVENTS.c.site == self._site, EVENTS.c.at >= start, EVENTS.c.at < end)
+        return await self._lines(*(ours.where(EVENTS.c.type == one) for one in types))
+
     async def _lines(self, *queries: Select[Any]) -> list[Line]:
         found: list[Line] = []
         async with self._ledger.reading(_SORRY) as connection:

@@ -78,9 +78,21 @@ def calendar(
     zone: ZoneInfo = ZONE,
 ) -> Calendar:
     """Return the calendar of a plan for the days around `now` (Unix ms); `alert` is told what cannot be worked out."""
-    states = set_now or States()
     first = dt.datetime.fromtimestamp(now / 1000, zone).date() - BEFORE
-    last = first + BEFORE + AHEAD
+    return calendar_of(plan, first, first + BEFORE + AHEAD, set_now, alert=alert, zone=zone)
+
+
+def calendar_of(
+    plan: Plan,
+    first: dt.date,
+    last: dt.date,
+    set_now: States | None = None,
+    *,
+    alert: Callable[[HoursId, str], None] = lambda _hours, _why: None,
+    zone: ZoneInfo = ZONE,
+) -> Calendar:
+    """Return the calendar of a plan from the first day's beginning to the last one's end."""
+    states = set_now or States()
     known = {
         name: with_states(timeline(hours, first, last, alert=alert, zone=zone), name, states)
         for name, hours in plan.schedules.items()

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ivr.sim.contrast import compare as compare_plans
+from ivr.sim.contrast import prepare
 from ivr.sim.erlang import Traffic
 from ivr.sim.load import Load
 from ivr.sim.parallel import simulate_at_once, straight
 from ivr.sim.show import show, show_theory
+from ivr.sim.show_contrast import show_contrast
 from ivr.sim.sounds import lengths
 from ivr.sim.staff import staffed_by
 from ivr.sim.theory import compare
 from ivr.sim.town import Stretch
+from ivr.traffic.gather import joined
+from ivr.traffic.month import Period, next_midnight, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ivr.core.plan import Plan, PromptId
+    from ivr.sim.figures import Report
+    from ivr.sim.recorded import Side
+    from ivr.traffic.month import Month
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,8 @@ class Asked:
     seed: int
     agents: int | None = None
     load: Path | None = None
+    record: Path | None = None
+    """Where to put the days as a recorded month."""
 
 
 def plan(urls: Sequence[str], asked: Asked, out: Console, err: Console, *, as_json: bool) -> bool:
@@ -52,9 +62,12 @@ def plan(urls: Sequence[str], asked: Asked, out: Console, err: Console, *, as_js
         days=asked.days,
         calls=asked.calls,
         seed=asked.seed,
+        recorded=asked.record is not None,
     )
     with _progress(err, asked.calls) as tell:
         report = simulate_at_once(urls, stretch, tell)
+    if asked.record is not None:
+        write(_month_of(report), asked.record)
     if as_json:
         _print(report.facts(), out)
     else:
@@ -72,6 +85,34 @@ def theory(url: str, text: str, calls: int, seed: int, out: Console, *, as_json:
     else:
         show_theory(found, out)
     return not found.differing
+
+
+def _month_of(report: Report) -> Month:
+    parts = report.recorded
+    period = Period(f"{parts[0].name}..{parts[-1].name}", parts[0].start, next_midnight(parts[-1].start))
+    return joined(parts, period)
+
+
+def against(
+    urls: Sequence[str],
+    month: Month,
+    sides: tuple[Side, Side],
+    seed: int,
+    out: Console,
+    err: Console,
+    *,
+    as_json: bool,
+) -> bool:
+    """Live a month on the published plan and on a draft, and print both; whether no rule was broken."""
+    published, draft = sides
+    asked = prepare(month, published, draft, seed)
+    with _progress(err, asked.calls) as tell:
+        found = compare_plans(urls, asked, tell)
+    if as_json:
+        _print(found.facts(), out)
+    else:
+        show_contrast(found, draft.plan, out)
+    return not found.violations
 
 
 def _print(facts: dict[str, Any], out: Console) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ivr.sim.agenda import Agenda, Event
     from ivr.sim.line import World
     from ivr.sim.load import Visitor
+    from ivr.sim.tape import Tape
 
 R = TypeVar("R")
 
@@ -63,6 +64,7 @@ class Desk:
         self._held: dict[str, Held] = {}
         self._mail: deque[tuple[Held, ev.Input]] = deque()
         self.world: World
+        self.tape: Tape | None = None
         self.commands = 0
         self.ended = 0
 
@@ -141,6 +143,8 @@ class Desk:
                 self._handle(held, happened)
 
     def _handle(self, held: Held, happened: ev.Input) -> None:
+        if self.tape is not None and isinstance(happened, ev.Digit):
+            self.tape.pressed(held.call, happened.key, self._agenda.now)
         held.call, effects = step(held.call, happened, Env(self._agenda.now, self._plan, self._calendar))
         if not effects:
             return
@@ -191,7 +195,8 @@ class Desk:
             case fx.Finish(outcome):
                 if held.joined:  # the queue never heard of the others
                     books.forgets(key)
-                    self.tell(commands.end(key, outcome))
+                    facts = None if self.tape is None else self.tape.facts()
+                    self.tell(commands.end(key, outcome, facts=facts))
             case _:
                 pass
 
@@ -239,8 +244,10 @@ class Desk:
 
     def _ends(self, held: Held, outcome: str) -> None:
         key = held.call.id
-        self.world.figures.stopped(key, self._agenda.now)
+        self.world.figures.over(key, outcome, self._agenda.now)
         self.world.books.ends(key, outcome)
+        if self.tape is not None:
+            self.tape.ended(held.call, outcome, self._agenda.now, told=held.joined)
         if held.timer is not None:
             held.timer.cancel()
         self._held.pop(key, None)

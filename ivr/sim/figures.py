@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ivr.sim.entries import Violation
+    from ivr.traffic.month import Month
 
 SERVICE_MS: Final = 60_000
 BRIEF_MS: Final = 10_000
@@ -40,6 +41,7 @@ class Tally:
     asked: int = 0
     brief: int = 0
     in_time: int = 0
+    promised: int = 0
     answered: list[int] = field(default_factory=list)
     others: list[int] = field(default_factory=list)
 
@@ -48,6 +50,7 @@ class Tally:
         self.asked += more.asked
         self.brief += more.brief
         self.in_time += more.in_time
+        self.promised += more.promised
         self.answered += more.answered
         self.others += more.others
 
@@ -73,6 +76,12 @@ class Figures:
     def stopped(self, call: str, now: int) -> None:
         """A caller waits no more: gone, or told that nobody can answer."""
         self._ends(call, now, answered=False)
+
+    def over(self, call: str, outcome: str, now: int) -> None:
+        """The call is over."""
+        self.stopped(call, now)
+        if outcome == "promised" and (stay := self._stays.get(call)) is not None:
+            self.tallies[stay.topic].promised += 1
 
     def _ends(self, call: str, now: int, *, answered: bool) -> None:
         stay = self._stays.get(call)
@@ -120,6 +129,8 @@ class Day:
     peak_waiting: int = 0
     missed: int = 0
     commands: int = 0
+    month: Month | None = None
+    """The day as it was recorded, if it was; days do not add theirs up."""
 
     def add(self, more: Day) -> None:
         """Count another day too."""
@@ -146,6 +157,7 @@ class Report:
     calls: int
     all: Day
     wall_s: float
+    recorded: tuple[Month, ...] = ()
 
     @property
     def outcomes(self) -> Mapping[str, int]:

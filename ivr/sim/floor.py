@@ -9,6 +9,7 @@ from ivr.sim.levels import Level
 from ivr.sim.staff import Habits, Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from ivr.core.inputs import AgentFailure
@@ -77,8 +78,12 @@ class Floor:
     def plans(self) -> None:
         """Put every agent's comings and goings into the agenda."""
         for worker in self._chance.values():
-            for move in worker.moves():
-                self._agenda.at(move.at, self._moves, move)
+            self.will(worker.moves())
+
+    def will(self, moves: Iterable[Move]) -> None:
+        """Put comings and goings into the agenda."""
+        for move in moves:
+            self._agenda.at(move.at, self._moves, move)
 
     def _moves(self, move: Move) -> None:
         person = self._people[move.agent]

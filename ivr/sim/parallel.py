@@ -1,15 +1,16 @@
-"""The days of a stretch lived at once, in as many processes as there are Redis servers: the figures stay the same."""
+"""Days lived at once, in as many processes as there are Redis servers: the figures stay the same."""
 
 from __future__ import annotations
 
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from redis import Redis
 
-from ivr.sim.town import Stretch, live, simulate
+from ivr.sim.town import Stretch, live
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from ivr.sim.load import Visitor
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One day to live."""
+
+    stretch: Stretch
+    midnight: int
+    visitors: Sequence[Visitor]
+
+
 def straight(url: str) -> Redis:
     """A client of one connection, as a simulation wants it."""
     return Redis.from_url(url, single_connection_client=True)
@@ -26,40 +36,50 @@ def straight(url: str) -> Redis:
 
 def simulate_at_once(urls: Sequence[str], stretch: Stretch, tell: Callable[[int], None] | None = None) -> Report:
     """Live a stretch, a process to each server; with one server, or one day, here."""
-    processes = min(len(urls), stretch.days)
-    if processes == 1:
-        with straight(urls[0]) as redis:
-            return simulate(redis, stretch, tell)
     began = time.monotonic()
+    jobs = [Job(stretch, midnight, visitors) for midnight, visitors in stretch.days_drawn()]
+    return stretch.report(live_at_once(urls, jobs, tell), time.monotonic() - began)
+
+
+def live_at_once(urls: Sequence[str], jobs: Sequence[Job], tell: Callable[[int], None] | None = None) -> list[Day]:
+    """Live days, each apart from the others, and return what they came to in their order."""
+    lived: dict[int, Day] = {}
+
+    def had(n: int, day: Day) -> None:
+        lived[n] = day
+        if tell is not None:
+            tell(sum(each.outcomes.total() for each in lived.values()))
+
+    processes = min(len(urls), len(jobs))
+    if processes <= 1:
+        with straight(urls[0]) as redis:
+            for n, job in enumerate(jobs):
+                had(n, live(redis, job.stretch, job.midnight, job.visitors))
+        return [lived[n] for n in range(len(jobs))]
     fresh = multiprocessing.get_context("spawn")
     servers: Queue[str] = fresh.Queue()
     for url in urls[:processes]:
         servers.put(url)
-    with ProcessPoolExecutor(processes, fresh, _Here.begin, (servers, stretch)) as pool:
+    with ProcessPoolExecutor(processes, fresh, _Here.begin, (servers,)) as pool:
         # The busiest first, so that nobody waits for the last one.
-        days = sorted(stretch.days_drawn(), key=lambda day: -len(day[1]))
-        futures = {pool.submit(_Here.live, midnight, visitors): midnight for midnight, visitors in days}
-        lived: dict[int, Day] = {}
+        order = sorted(range(len(jobs)), key=lambda n: -len(jobs[n].visitors))
+        futures = {pool.submit(_Here.live, jobs[n]): n for n in order}
         for future in as_completed(futures):
-            lived[futures[future]] = future.result()
-            if tell is not None:
-                tell(sum(day.outcomes.total() for day in lived.values()))
-    return stretch.report([lived[midnight] for midnight in sorted(lived)], time.monotonic() - began)
+            had(futures[future], future.result())
+    return [lived[n] for n in range(len(jobs))]
 
 
 class _Here:
-    """What a process of the pool keeps between days: its server and the stretch."""
+    """What a process of the pool keeps between days: its server."""
 
     redis: Redis
-    stretch: Stretch
 
     @classmethod
-    def begin(cls, servers: Queue[str], stretch: Stretch) -> None:
+    def begin(cls, servers: Queue[str]) -> None:
         """Take a server of one's own."""
         cls.redis = straight(servers.get())
-        cls.stretch = stretch
 
     @classmethod
-    def live(cls, midnight: int, visitors: Sequence[Visitor]) -> Day:
+    def live(cls, job: Job) -> Day:
         """Live one day here."""
-        return live(cls.redis, cls.stretch, midnight, visitors)
+        return live(cls.redis, job.stretch, job.midnight, job.visitors)

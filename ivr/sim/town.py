@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from ivr.core.plan import Information, SiteId, TellOutside, ToOutside
 from ivr.core.schedule import ALWAYS_OPEN
 from ivr.queueing import commands
+from ivr.queueing.keys import Keys
 from ivr.queueing.model import Epoch
 from ivr.queueing.routing import routing_of
 from ivr.queueing.sync import SyncQueue
@@ -26,6 +27,9 @@ from ivr.sim.floor import Floor
 from ivr.sim.line import Sounds, World
 from ivr.sim.load import DAY_MS, QUARTER_MS, QUARTERS, Load, drawn
 from ivr.sim.staff import Habits
+from ivr.sim.tape import Tape
+from ivr.traffic.gather import Gatherer
+from ivr.traffic.month import Period, date_of, next_midnight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
     from ivr.core.plan import Plan, PromptId
     from ivr.core.schedule import Calendar
     from ivr.sim.load import Visitor
+    from ivr.sim.staff import Move
+    from ivr.traffic.month import Month
 
 FIRST_DAY: Final = datetime(2026, 9, 7, tzinfo=ZoneInfo("Europe/Paris"))
 """A Monday. Days are working days, five a week."""
@@ -52,7 +58,10 @@ def working_days(count: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """So many working days with so many calls. Everything follows from it: the same one gives the same figures."""
+    """So many working days with so many calls. Everything follows from it: the same one gives the same figures.
+
+    `moves`: when agents come and go, None: as their habits have it. `recorded`: keep the event streams.
+    """
 
     plan: Plan
     lengths: Mapping[PromptId, int]
@@ -62,6 +71,8 @@ class Stretch:
     seed: int
     habits: Habits = field(default_factory=Habits)
     calendar: Calendar = ALWAYS_OPEN
+    moves: Sequence[Move] | None = None
+    recorded: bool = False
 
     def days_drawn(self) -> list[tuple[int, list[Visitor]]]:
         """Each day's midnight, and who calls on it."""
@@ -75,10 +86,12 @@ class Stretch:
 
     def report(self, days: Iterable[Day], wall_s: float) -> Report:
         """All days together."""
-        every = Day()
+        every, months = Day(), []
         for day in days:
             every.add(day)
-        return Report(self.days, len(self.plan.agents), self.calls, every, wall_s)
+            if day.month is not None:
+                months.append(day.month)
+        return Report(self.days, len(self.plan.agents), self.calls, every, wall_s, tuple(months))
 
 
 def simulate(redis: Redis, stretch: Stretch, tell: Callable[[int], None] | None = None) -> Report:
@@ -105,11 +118,13 @@ class _Today:
     def __init__(self, redis: Redis, stretch: Stretch, midnight: int) -> None:
         plan = replace(stretch.plan, site=SiteId(f"{stretch.plan.site}-{midnight // DAY_MS}"))
         self._midnight = midnight
+        self._plan = stretch.plan
         self.agenda = Agenda(midnight)
         rules = routing_of(plan)
         queue = SyncQueue(redis, plan.site, rules.lines, NODE)
         queue.found(Epoch("sim"), midnight)
         self.desk = Desk(queue, plan, self.agenda, stretch.calendar)
+        self.desk.tape = self.tape = Tape(redis, Keys(plan.site), plan.version) if stretch.recorded else None
         self.books = Books(plan, rules)
         self.figures = Figures(midnight)
         self.floor = Floor(
@@ -124,7 +139,10 @@ class _Today:
         sounds = Sounds(stretch.lengths, _answers(plan, stretch.calendar), plan.announcements.overflow)
         self.desk.world = World(self.agenda, self.books, self.figures, self.floor, sounds)
         self.desk.tell(commands.configure(rules))
-        self.floor.plans()
+        if stretch.moves is None:
+            self.floor.plans()
+        else:
+            self.floor.will(stretch.moves)
         for at in range(midnight, midnight + DAY_MS, COMPARE_EVERY_MS):
             self.agenda.at(at, self._compare)
 
@@ -178,7 +196,16 @@ class _Today:
             peak_waiting=figures.waiting.peak,
             missed=floor.missed,
             commands=self.desk.commands,
+            month=self._recorded(),
         )
+
+    def _recorded(self) -> Month | None:
+        if self.tape is None:
+            return None
+        gatherer = Gatherer(self._plan)
+        gatherer.take_all(self.tape.lines())
+        period = Period(date_of(self._midnight), self._midnight, next_midnight(self._midnight))
+        return gatherer.month(period, self._plan.site)
 
 
 def _answers(plan: Plan, calendar: Calendar) -> frozenset[PromptId]:

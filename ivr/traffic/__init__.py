@@ -1,0 +1,1 @@
+"""Recorded traffic: who called a site in a month, for what, and who was there; nobody's number."""
