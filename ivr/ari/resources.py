@@ -122,11 +122,11 @@ class Playbacks(Resource):
     name = "playbacks"
 
     def get(self, *, playbackId: str, **how: Unpack[How]) -> Reply[m.Playback]:
-        """One playback; NotFound before it began and after it ended."""
+        """One playback; NotFound before it began and a moment after its PlaybackFinished."""
         return self._ask("get", to_playback, how, playbackId=playbackId)
 
     def stop(self, *, playbackId: str, **how: Unpack[How]) -> Reply[None]:
-        """It is cut short; NotFound before it began and after it ended."""
+        """It is cut short; NotFound before it began and a moment after its PlaybackFinished."""
         return self._ask("stop", nothing, how, playbackId=playbackId)
 
 

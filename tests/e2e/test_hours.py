@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ import pytest_asyncio
 from ivr.core.plan import BEEP, CrisisId, MenuId, PromptId
 from ivr.core.schedule import Forced
 from ivr.lab.house import House
-from ivr.lab.scenes import SOON_S, until, within
+from ivr.lab.scenes import SOON_S, SceneFailed, until, within
 from ivr.ledger.store import Ledger
 from ivr.plan import load_or_raise
 from ivr.prompts import alaw
@@ -119,11 +119,13 @@ class Town:
 
         async def heard() -> bool:
             call = await self.trial.talk_to_menu()
-            began = time.monotonic()
-            while time.monotonic() < began + NEWS_S:
-                if await self.trial.seconds_of(call, sentence) >= PROMPT_S / 2:
-                    return True
-                await asyncio.sleep(0.1)
+
+            async def begun() -> bool:
+                return await self.trial.seconds_of(call, sentence) >= PROMPT_S / 2
+
+            with suppress(SceneFailed):
+                await until(NEWS_S, f"this caller hears {sentence}", begun)
+                return True
             await call.hangup()
             return False
 

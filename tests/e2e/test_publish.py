@@ -93,7 +93,8 @@ class Load:
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
-        self.calls: list[PhoneCall] = []
+        self.told: list[tuple[float, str]] = []
+        """When each caller called, and which first menu it heard."""
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
@@ -103,14 +104,29 @@ class Load:
                 await asyncio.wait([asyncio.create_task(self._ending.wait())], timeout=EVERY_S)
 
     async def _one(self) -> None:
+        began = time.monotonic()
         call = await self.trial.talk_to_menu()
-        self.calls.append(call)
+        names: list[str] = []
 
         async def heard() -> bool:
-            return bool(await self.heard(call))
+            names[:] = filter(None, [await self.heard(call)])
+            return bool(names)
 
         await until(8.0, "a menu is heard", heard)
+        self.told.append((began, names[0]))
         await call.hangup()
+
+    async def meets(self, name: str, since: float) -> None:
+        """Returns once a caller who called after that moment has heard that menu."""
+
+        async def heard() -> bool:
+            return any(began >= since and menu == name for began, menu in self.told)
+
+        await until(8.0, f"a new caller hears {name}", heard)
+
+    def heard_between(self, since: float, end: float) -> set[str]:
+        """The first menus of those who called between two moments."""
+        return {menu for began, menu in self.told if since <= began < end}
 
     async def heard(self, call: PhoneCall) -> str:
         """Which first menu it heard."""
@@ -142,22 +158,26 @@ async def test_a_publication_and_a_rollback_disturb_no_call(trial: Trial, desk: 
     since = time.monotonic_ns()
 
     await desk.publish(load(_changed(_folder(house), tmp_path / "new")))
-    await asyncio.sleep(SWITCHED_S)
+    published = time.monotonic()
+    await load_.meets(OTHER, published)
     late = await trial.talk_to_menu()
     await trial.hears(late, OTHER)
     again = time.monotonic_ns()
     await thinking.digits("*")
     await trial.hears(thinking, old_menu, again)
 
+    rolling = time.monotonic()
     assert await desk.publish(before) < ROLLED_BACK_S
-    await asyncio.sleep(SWITCHED_S)
+    back = time.monotonic()
+    await load_.meets(old_menu, back)
     later = await trial.talk_to_menu()
     await trial.hears(later, old_menu)
     load_.end()
     await running
 
     now = await trial.state()
-    assert {await load_.heard(call) for call in load_.calls} == {old_menu, OTHER}
+    assert load_.heard_between(published + SWITCHED_S, rolling) <= {OTHER}
+    assert load_.heard_between(back + SWITCHED_S, time.monotonic()) <= {old_menu}
     assert now.agents[trial._id(agent)].call == held.agents[trial._id(agent)].call is not None
     arrivals = {call.call: call.arrival for call in held.calls.values()}
     assert {name: now.calls[name].arrival for name in arrivals} == arrivals

@@ -241,6 +241,8 @@ async def test_the_events_that_the_worker_needs_are_not_declined(tmp_path: Path)
         await call.bye()
         await worker.delete("channels/leg")
         seen += await worker.until("ChannelDestroyed")
+        await asterisk.until("core show channels count", r"\b0 active channels")
+        asterisk.expected.append("Queued '.*' message for Stasis app 'ivr-a'; websocket is not ready")  # it is replaced
         async with asterisk.worker():
             seen += await worker.until("ApplicationReplaced")
     wanted = {"ContactStatusChange", "PeerStatusChange", "ChannelStateChange", "ChannelDtmfReceived", "PlaybackStarted"}

@@ -40,7 +40,7 @@ class Desk:
     def __init__(self, queue: Queue, redis: Redis, clock: Hand, plan: Plan) -> None:
         self.queue, self.plan = queue, plan
         self.crisis: Crisis | None = None
-        self.told = 0
+        self.told = self.refused = 0
         self.failing = False
         self.roster = Roster(
             plan=lambda: self.plan,
@@ -52,6 +52,7 @@ class Desk:
 
     async def tell(self) -> None:
         if self.failing:
+            self.refused += 1
             raise QueueUnavailable(self.queue.site, "configure", 1)
         await self.queue.configure(routing_of(self.plan, staffing=self.roster.staffing()))
         self.told += 1
@@ -116,7 +117,7 @@ async def test_what_the_queue_did_not_take_is_told_again(desk: Desk, clock: Hand
     desk.failing = True
     async with desk.running():
         clock.ms = T0 + 1_000
-        await asyncio.sleep(0.05)
+        await until(lambda: desk.refused > 0)
         desk.failing = False
         await until(lambda: desk.told == 1)
     assert await desk.bob() == "away"
