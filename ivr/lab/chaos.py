@@ -72,6 +72,7 @@ async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> R
     began = time.time()
     await fault.begin(line)
     owed: set[str] = set()
+    lives: list[notes.Life] = []
     if fault.ends_calls:
         lives = line.lives()
         owed = notes.up(lives, began, NOTED_S)
@@ -103,7 +104,8 @@ async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> R
         "took_s": round(until - began, 1),
     }
     if fault.ends_calls:
-        row |= {"dropped": len(owed), "without_file": len(missing)}
+        since = {life.number: round(began - life.began, 1) for life in lives if life.number in missing}
+        row |= {"dropped": len(owed), "without_file": len(missing), "missing_had_called_s": since}
     await fault.tidy(line)
     row["ok"] = not (row["lost"] or row["doubled"] or row["violations"] or missing) and steady is not None
     return row

@@ -344,9 +344,11 @@ class ChaosLine:
         return found
 
     def keep(self, folder: Path) -> None:
-        """Copy all logs and notes so far into a folder, for whoever asks why."""
+        """Copy all logs, notes and the ledger so far into a folder, for whoever asks why."""
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.house.stack.logs, folder)
+        for part in self.house.stack.state_dir.glob("ledger.sqlite*"):
+            shutil.copy(part, folder)
         sipps = {f"callers-{n}": crew.sipp for n, crew in enumerate(self.crews)}
         sipps |= {f"agents-{n}": group.sipp for n, group in enumerate(self.groups)}
         for name, sipp in sipps.items():

@@ -18,6 +18,8 @@ NOBODYS_KEY: Final = "3"
 NARROWED: Final = ("enfance", "accueil")
 """The topic of that key, and the general desk's, where it leads."""
 NOBODYS_SHARE: Final = 0.1
+MESSAGE_S: Final = 40
+"""The longest that a message may be here: one that speaks into a frozen worker is in the fallback within a minute."""
 SLACK: Final = 0.92
 """The agents' share of work: less than all, or no line that has grown is ever shorter again."""
 ANSWER_MS: Final = 300
@@ -27,6 +29,7 @@ FILL_RATE: Final = 10.0
 CHUNK_S: Final = 120.0
 VARIETY: Final = (0.6, 0.8, 1.0, 1.2, 1.4)
 """Lengths of talks, by group of agents, in shares of the mean."""
+_LONGEST: Final = r"^(message:\n  longest: ).*"
 _WIDEN: Final = r"^(  {}:\n(?:    .*\n)*?)    widen:\n(?:      .*\n)+"
 
 
@@ -77,7 +80,10 @@ class Crew:
 
 
 def narrowed(plan_dir: Path, out: Path) -> Path:
-    """Copy a plan so that one topic, and the general desk, have nobody but their own people, who are not there."""
+    """Copy a plan so that one topic, and the general desk, have nobody but their own people, who are not there.
+
+    Messages are short in it.
+    """
     shutil.copytree(plan_dir, out)
     path = out / "topics.yaml"
     text = path.read_text(encoding="utf-8")
@@ -85,5 +91,10 @@ def narrowed(plan_dir: Path, out: Path) -> Path:
         text, changed = re.subn(_WIDEN.format(topic), r"\1", text, flags=re.MULTILINE)
         if changed != 1:
             raise LoadFailed(f"{path}: the topic {topic} is not written as expected")
+    path.write_text(text, encoding="utf-8")
+    path = out / "site.yaml"
+    text, changed = re.subn(_LONGEST, rf"\g<1>{MESSAGE_S} s", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    if changed != 1:
+        raise LoadFailed(f"{path}: the longest message is not written as expected")
     path.write_text(text, encoding="utf-8")
     return out

@@ -119,42 +119,47 @@ def lives(notes: Iterable[str], errors: Iterable[str] = (), *, over: float | Non
 def desks(notes: Iterable[str], talk_s: float, *, died: float | None = None, crashes: Iterable[float] = ()) -> Desks:
     """Return what one SIPp of agents noted, whose phones end a talk after `talk_s`, or died all at once.
 
-    When Asterisk crashes a phone does not learn that its call is over: that it rings again then is as it should be.
+    A call is known by its dialog: when Asterisk crashes a phone does not learn that its call is over, rings again,
+    as it should, and notes the end of the old call in the middle of the new one.
     Nor is it rung twice where the end of one call and the next one cross on the way (`CROSSING_S`).
     """
     over = sorted(crashes)
     going: dict[str, Talk] = {}
-    engaged: dict[str, float] = {}
-    rung: dict[str, float] = {}
+    engaged: dict[str, dict[str, float]] = {}
+    rung: dict[str, tuple[str, float]] = {}
     talks: list[Talk] = []
     doubled: list[float] = []
     for note in notes:
         read = _AGENT.match(note)
         if read is None:
             continue
-        what, at, who, phone = read[1], float(read[2]), _USER.search(read[3]), read[4]
+        what, at, dialog, phone = read[1], float(read[2]), read[3], read[4]
         while over and over[0] <= at:
             over.pop(0)
             engaged.clear()
-            doubled += rung.values()
+            doubled += [rang for _dialog, rang in rung.values()]
             rung.clear()
+        calls = engaged.setdefault(phone, {})
         if what == "ring":
-            if at - engaged.get(phone, at) > CROSSING_S:
+            if any(at - since > CROSSING_S for since in calls.values()):
                 if phone in rung:
-                    doubled.append(rung[phone])
-                rung[phone] = at  # unless the other call's end is on its way
-            engaged[phone] = at
+                    doubled.append(rung[phone][1])
+                rung[phone] = dialog, at  # unless the other call's end is on its way
+            calls[dialog] = at
         elif what == "talk":
-            going[phone] = Talk(phone, plain(who[1]) if who else "", at)
+            who = _USER.search(dialog)
+            going[dialog] = Talk(phone, plain(who[1]) if who else "", at)
         else:
-            if phone in rung and at - rung[phone] > CROSSING_S:
-                doubled.append(rung[phone])
-            rung.pop(phone, None)
-            engaged.pop(phone, None)
-            talk = going.pop(phone, None)
+            calls.pop(dialog, None)
+            second, rang = rung.get(phone, ("", at))
+            if dialog == second or at - rang > CROSSING_S:
+                doubled.append(rung.pop(phone)[1])
+            elif calls.keys() == {second}:
+                rung.pop(phone)
+            talk = going.pop(dialog, None)
             if talk is not None:
                 talks.append(replace(talk, ended=at, whole=at - talk.began >= talk_s - CUT_S))
-    doubled += rung.values()
+    doubled += [rang for _dialog, rang in rung.values()]
     if died is not None:
         return Desks((*talks, *(replace(talk, ended=died, whole=False) for talk in going.values())), tuple(doubled))
     return Desks((*talks, *going.values()), tuple(doubled))

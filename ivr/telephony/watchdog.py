@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 WATCHDOG_S: Final = 60
 RENEWAL_S: Final = 20.0
+AFTER_MESSAGE_S: Final = 15
+"""Beyond the longest that a message may be, and the core's own patience with it: it cannot be renewed meanwhile."""
 
 
 class Watchdog:
@@ -44,7 +46,7 @@ class Watchdog:
         """A message is about to be recorded: the watchdog waits for as long as it may last."""
         self.over(self._busy)
         self._stop()
-        self._line.watchdog(WATCHDOG_S + max_ms // 1000)
+        self._line.watchdog(max_ms // 1000 + AFTER_MESSAGE_S)
         self._busy, self._due = serial, True
 
     def over(self, serial: int) -> None:

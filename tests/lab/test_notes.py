@@ -25,8 +25,8 @@ def caller(what: str, at: float, number: str = NUMBER, call: int = 1) -> str:
     return f"{what} {number} {call} 2026-11-25\t03:00:00.000000\t{T + at:.6f}"
 
 
-def agent(what: str, at: float, phone: str = "a", number: str = NUMBER) -> str:
-    me, you = f"To: <sip:{phone}@127.0.0.10:5060>", f'From: "x" <sip:{number}@127.0.0.1>;tag=1'
+def agent(what: str, at: float, call: int = 1, phone: str = "a", number: str = NUMBER) -> str:
+    me, you = f"To: <sip:{phone}@127.0.0.10:5060>", f'From: "x" <sip:{number}@127.0.0.1>;tag={call}'
     return f"{what} 2026-11-25\t03:00:00.000000\t{T + at:.6f} {you} of {me} 1234"
 
 
@@ -69,31 +69,44 @@ def test_an_agents_talks() -> None:
         agent("ring", 0),
         agent("talk", 1),
         agent("free", 11),
-        agent("ring", 12),
-        agent("talk", 13),
-        agent("free", 15),
+        agent("ring", 12, 2),
+        agent("talk", 13, 2),
+        agent("free", 15, 2),
     ]
     found = desks(notes, 10.0)
     assert found == Desks((Talk("a", ONE, T + 1, T + 11), Talk("a", ONE, T + 13, T + 15, whole=False)))
 
 
 def test_a_phone_that_rings_while_it_rings_or_talks_is_doubled() -> None:
-    notes = [agent("ring", 0), agent("ring", 1), agent("free", 2), agent("ring", 3), agent("talk", 4), agent("ring", 5)]
-    assert desks(notes, 10.0).doubled == (T + 1, T + 5)
+    ringing = [agent("ring", 0), agent("ring", 1, 2), agent("free", 2), agent("free", 3, 2)]
+    assert desks(ringing, 10.0).doubled == (T + 1,)
+    talking = [agent("ring", 0), agent("talk", 1), agent("ring", 2, 2), agent("free", 2.1, 2), agent("free", 11)]
+    assert desks(talking, 10.0).doubled == (T + 2,)
+    thrice = [agent("ring", 0), agent("talk", 1), agent("ring", 2, 2), agent("ring", 3, 3)]
+    assert desks(thrice, 10.0).doubled == (T + 2, T + 3)
 
 
 def test_the_end_of_one_call_and_the_next_may_cross_on_the_way() -> None:
-    crossing = [agent("ring", 0), agent("talk", 1), agent("ring", 9), agent("free", 9.1), agent("talk", 9.3)]
+    crossing = [agent("ring", 0), agent("talk", 1), agent("ring", 9, 2), agent("free", 9.1), agent("talk", 9.3, 2)]
     assert desks(crossing, 10.0).doubled == ()
-    both_at_once = [agent("ring", 0), agent("ring", 0.03), agent("free", 0.1)]
+    both_at_once = [agent("ring", 0), agent("ring", 0.03, 2), agent("free", 0.1)]
     assert desks(both_at_once, 10.0).doubled == ()
-    too_late = [agent("ring", 0), agent("talk", 1), agent("ring", 9), agent("free", 9.5)]
+    too_late = [agent("ring", 0), agent("talk", 1), agent("ring", 9, 2), agent("free", 9.5)]
     assert desks(too_late, 10.0).doubled == (T + 9,)
+    again = [*crossing, agent("ring", 12, 3)]
+    assert desks(again, 10.0).doubled == (T + 12,)
 
 
 def test_a_phone_rings_rightly_after_a_crash_that_it_knows_nothing_of() -> None:
-    notes = [agent("ring", 0), agent("talk", 1), agent("ring", 5), agent("ring", 6)]
+    notes = [agent("ring", 0), agent("talk", 1), agent("ring", 5, 2), agent("ring", 6, 3)]
     assert desks(notes, 10.0, crashes=[T + 3]).doubled == (T + 6,)
+
+
+def test_a_call_that_ends_after_a_crash_cuts_no_other() -> None:
+    old = [agent("ring", 0), agent("talk", 1)]
+    new = [agent("ring", 5, 2, number="0639980002"), agent("talk", 6, 2, number="0639980002")]
+    notes = [*old, *new, agent("free", 11), agent("free", 16, 2, number="0639980002")]
+    assert desks(notes, 10.0, crashes=[T + 3]) == Desks((Talk("a", ONE, T + 1, T + 11), Talk("a", TWO, T + 6, T + 16)))
 
 
 def test_phones_that_died_cut_their_talks() -> None:

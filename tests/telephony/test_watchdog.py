@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from ivr.telephony import watchdog
-from ivr.telephony.watchdog import WATCHDOG_S, Watchdog
+from ivr.telephony.watchdog import AFTER_MESSAGE_S, WATCHDOG_S, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,9 +80,9 @@ async def test_a_message_has_all_its_time_at_once(dog: Watchdog, channel: Channe
     dog.start()
     dog.record(7, 120_000)
     await pass_by()
-    assert channel.sent == [WATCHDOG_S, WATCHDOG_S + 120]
+    assert channel.sent == [WATCHDOG_S, AFTER_MESSAGE_S + 120]
     dog.over(7)
-    assert channel.sent == [WATCHDOG_S, WATCHDOG_S + 120, WATCHDOG_S]
+    assert channel.sent == [WATCHDOG_S, AFTER_MESSAGE_S + 120, WATCHDOG_S]
 
 
 async def test_a_call_that_was_there_before_is_watched_once_its_prompt_was_ended(
