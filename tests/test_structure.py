@@ -32,7 +32,7 @@ ALLOWED = {
     "web": {"log"},
     "commands": {
         *("core", "plan", "provision", "queueing", "ledger", "telephony", "settings", "publish", "prompts"),
-        *("sim", "traffic", "coverage", "staffing", "stack"),
+        *("sim", "traffic", "coverage", "staffing", "stack", "prove"),
     },
     "doctor": {"core", "ari", "plan", "provision", "prompts", "queueing", "ledger", "settings"},
     "desk": {"core", "plan", "queueing", "settings"},

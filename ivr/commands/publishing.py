@@ -92,7 +92,7 @@ def publish(plan: Path | None, note: str, author: str, *, yes: bool) -> None:
 
     async def work() -> tuple[Version, float] | None:
         async with _room(settings, _site(draft)) as room:
-            return await _publish(room, draft, files, author, note, yes=yes)
+            return await _publish(room, draft, files, author, note, yes=yes, prove=True)
 
     _done(asyncio.run(work()))
 
@@ -166,7 +166,7 @@ def show(version: int, out: Path | None) -> None:
 
 
 async def _publish(
-    room: _Room, draft: Loaded, files: Files, author: str, note: str, *, yes: bool
+    room: _Room, draft: Loaded, files: Files, author: str, note: str, *, yes: bool, prove: bool = False
 ) -> tuple[Version, float] | None:
     current = await room.current()
     if current is not None and current[0].version.digest == files.digest:
@@ -183,6 +183,8 @@ async def _publish(
         waiting=await _waiting(room),
         owed=owed,
     )
+    if prove:
+        _prove(draft)
     _tell(ready.published.version.diff)
     _tell_moved(ready)
     if not yes and not typer.confirm(f"Publier la version {ready.published.version.number} ?"):
@@ -191,6 +193,25 @@ async def _publish(
     await room.store.publish(ready.published, ready.moved)
     _tell_new_agents(ready, current)
     return ready.published.version, time.monotonic() - began
+
+
+def _prove(draft: Loaded) -> None:
+    """Refuse a draft that leaves a caller with nothing, with the story of it. It takes some seconds, and shows them."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    from ivr.prove import prove  # noqa: PLC0415
+
+    if draft.plan is None:
+        raise Refused([format_faults(draft.faults)])
+    columns = (TextColumn("preuve du plan"), BarColumn(), TextColumn("{task.completed} états"), TimeElapsedColumn())
+    with Progress(*columns, console=ERR, transient=True) as bars:
+        bar = bars.add_task("")
+        found = prove(
+            draft.plan, draft.sentences, on_progress=lambda done, known: bars.update(bar, completed=done, total=known)
+        )
+    if not found.ok:
+        raise Refused([found.story])
+    OUT.print(f"Prouvé : {found.states} états d'un appel, chacun mène à une personne, une réponse ou une promesse.")
 
 
 async def _waiting(room: _Room) -> dict[str, int]:

@@ -46,6 +46,11 @@ class Loaded:
         """Return where the site keeps its recordings: `<language>/<prompt>.wav`."""
         return self.folder / RECORDED
 
+    @property
+    def sentences(self) -> dict[str, str]:
+        """Return what each prompt says in the site's own language; its name where that is not written."""
+        return {prompt: said.get(self.language, "") or prompt for prompt, said in self.texts.items()}
+
 
 def load(folder: Path, *, now: datetime | None = None) -> Loaded:
     """Return the plan of a site's folder and all its faults; never raises for what the files hold.

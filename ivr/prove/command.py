@@ -23,8 +23,7 @@ def prove(
     from ivr.prove.proof import prove as proven  # noqa: PLC0415
 
     made, loaded = load_or_raise(plan or Settings().plan)
-    texts: dict[str, str] = {prompt: said.get(made.language, "") or prompt for prompt, said in loaded.texts.items()}
-    found = proven(made, texts=texts, on_progress=None if as_json else _progress)
+    found = proven(made, texts=loaded.sentences, on_progress=None if as_json else _progress)
     if as_json:
         sys.stdout.write(json.dumps(asdict(found), ensure_ascii=False, indent=2) + "\n")
         raise typer.Exit(0 if found.ok else 1)

@@ -31,8 +31,8 @@ def cases(loaded: Loaded) -> list[str]:
     return [format_faults([found]) for found in rehearse_all(loaded)]
 
 
-PROOFS: Final[tuple[Callable[[Loaded], Sequence[str]], ...]] = (faults, cases)
-"""What a draft must pass to be published, in this order; each returns why it does not."""
+CHECKS: Final[tuple[Callable[[Loaded], Sequence[str]], ...]] = (faults, cases)
+"""What a draft must pass to be published, in this order; each returns why it does not. A new one is proven besides."""
 
 
 class Refused(PublishError):
@@ -68,8 +68,8 @@ def prepare(
 
     `waiting`: callers who wait, by topic; `owed`: the open files.
     """
-    for proof in PROOFS:
-        if reasons := proof(draft):
+    for check in CHECKS:
+        if reasons := check(draft):
             raise Refused(reasons)
     plan = draft.plan
     if plan is None:

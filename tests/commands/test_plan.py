@@ -13,6 +13,7 @@ from ivr.errors import IvrError
 from ivr.publish.errors import NoSuchVersion, PublishError
 from ivr.publish.publication import Refused
 from tests.plan.folders import MENU, PROMPTS, SITE, write
+from tests.prove.mutants import CORE, mutated
 from tests.queueing import conftest as of_queueing
 
 if TYPE_CHECKING:
@@ -97,6 +98,19 @@ def test_a_draft_with_an_error_is_refused_with_its_place(town: Town) -> None:
         town.ivr("plan", "publish", "--yes")
     with pytest.raises(PublishError):
         town.ivr("plan", "rollback", "--yes")  # there is none before the first
+
+
+@pytest.mark.usefixtures("silent")
+def test_a_draft_that_leaves_a_caller_with_nothing_is_refused_with_the_story(town: Town) -> None:
+    assert "Prouvé : " in town.ivr("plan", "publish", "--yes")
+    town.edit(prompts=f"# relu\n{PROMPTS}")
+    kept = next(mutant for mutant in CORE if mutant.says == "garde une place")
+    with mutated(kept):  # the files have no way to say it: they do not check then
+        with pytest.raises(Refused, match=r"appelle ;(.|\n)*garde une place"):
+            town.ivr("plan", "publish", "--yes")
+        assert "Rien ne change" in town.ivr("plan", "rollback", "1", "--yes")
+    assert "Version 2 publiée" in town.ivr("plan", "publish", "--yes")
+    assert "Prouvé" not in town.ivr("plan", "rollback", "--yes")
 
 
 def test_what_callers_could_not_hear_is_refused(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
