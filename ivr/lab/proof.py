@@ -25,6 +25,7 @@ from ivr.errors import IvrError
 from ivr.lab import gauges
 from ivr.lab import storm as stormy
 from ivr.lab.crowd import Crowd
+from ivr.lab.editor import CALLS, RATE, publish_under_load
 from ivr.lab.probe import probe
 from ivr.lab.sipp import Quantiles
 from ivr.prompts.studio import make_sounds
@@ -38,7 +39,7 @@ RUN: Final = Path(".run")
 SOURCES: Final = ("ivr", "dialplan", "asterisk-config", "tests", "requirements.txt", "pyproject.toml")
 SOAK_CALLS: Final = 1_000
 SOAK_RATE: Final = 5.0
-SOAK_AGENTS: Final = 24
+SOAK_AGENTS: Final = 40
 SOAK_TALK_MS: Final = 2_000
 WARM_UP: Final = 40
 PROBES: Final = 200
@@ -117,6 +118,17 @@ def cost(console: Console) -> Figures:
 def soak(console: Console) -> Figures:
     """Put a thousand calls through one worker; nothing may be left behind."""
     return asyncio.run(_in_crowd(_soak, console))
+
+
+def published(console: Console) -> Figures:
+    """Publish a version, and take it back, under calls; nobody may notice."""
+
+    async def take(house: Crowd, bars: Progress) -> Figures:
+        bar = bars.add_task(f"{CALLS} calls, {RATE:.0f} a second", total=1.0)
+        with tempfile.TemporaryDirectory(prefix="proof-") as scratch:
+            return await publish_under_load(house, Path(scratch), lambda share: bars.update(bar, completed=share))
+
+    return asyncio.run(_in_crowd(take, console))
 
 
 def reach(console: Console) -> Figures:
@@ -234,6 +246,7 @@ STEPS: Final = (
     Step("reach", f"from a key to an agent's phone, {PROBES} times", reach),
     Step("cost", "processor time per call", cost),
     Step("soak", f"{SOAK_CALLS} calls in a row", soak),
+    Step("publish", "a version is published and taken back under load", published),
     Step("storm", f"{stormy.FULL.waiting} callers wait, {stormy.FULL.coming} more come", many),
     Step("failures", "what other queues are known to fail at", failures),
     Step("properties", "the drawn tests, longer", properties),

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 import time
-from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 import pytest_asyncio
 
 from ivr.lab import audio
+from ivr.lab.editor import OTHER, Editor, edited
 from ivr.lab.house import House
 from ivr.lab.scenes import AGENT_HZ, CALLER_HZ, until
-from ivr.ledger.store import Ledger
-from ivr.plan import load, load_or_raise
-from ivr.publish.publication import prepare
-from ivr.publish.shelf import Shelf
-from ivr.publish.store import Publications
-from ivr.publish.version import Files
-from ivr.queueing.connect import connect
-from ivr.settings import Settings
+from ivr.plan import load
 from tests.e2e.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from ivr.core.plan import Plan
     from ivr.lab.phones import PhoneCall
-    from ivr.plan import Loaded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -40,7 +31,6 @@ ROLLED_BACK_S: Final = 5.0
 EVERY_S: Final = 0.4
 """Between two callers of the load: their phones are in this process."""
 GAP_S: Final = 0.2
-OTHER: Final = "secours-accueil"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -57,35 +47,10 @@ async def trial(
         assert house.complaints() == []
 
 
-class Desk:
-    """An admin's: what is published, and how it is."""
-
-    def __init__(self, store: Publications, shelf: Shelf) -> None:
-        self.store = store
-        self.shelf = shelf
-
-    async def publish(self, draft: Loaded) -> float:
-        """Publish a folder; return how long it took."""
-        began = time.monotonic()
-        found = await self.store.current()
-        assert found is not None
-        current = found, self.shelf.lay(found)
-        ready = prepare(draft, Files.of(draft.folder), current, author="Claire", note="", now=1, waiting={}, owed=())
-        await self.store.publish(ready.published)
-        return time.monotonic() - began
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def desk(trial: Trial, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
-    env = trial.house.env
-    known = {name.removeprefix("IVR_").lower(): value for name, value in env.items() if name.startswith("IVR_")}
-    settings = Settings(**{name: value for name, value in known.items() if name in Settings.model_fields})  # type: ignore[arg-type]
-    async with AsyncExitStack() as closing:
-        redis = connect(settings.redis_url, timeout_s=3)
-        closing.push_async_callback(redis.aclose)
-        ledger = await closing.enter_async_context(Ledger(settings.ledger))
-        store = Publications(redis, ledger, trial.house.plan.site)
-        yield Desk(store, Shelf(tmp_path_factory.mktemp("shelf")))
+async def editor(trial: Trial, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Editor]:
+    async with Editor(trial.house, tmp_path_factory.mktemp("shelf")) as editor:
+        yield editor
 
 
 class Load:
@@ -139,9 +104,9 @@ class Load:
         self._ending.set()
 
 
-async def test_a_publication_and_a_rollback_disturb_no_call(trial: Trial, desk: Desk, tmp_path: Path) -> None:
-    house, old_menu = trial.house, str(trial.menu.prompt)
-    before = load_or_raise(_folder(house))[1]
+async def test_a_publication_and_a_rollback_disturb_no_call(trial: Trial, editor: Editor, tmp_path: Path) -> None:
+    old_menu = str(trial.menu.prompt)
+    before = load(editor.folder)
     agent = await trial.agent()
     caller, talk = await trial.joined(agent)
     await talk.play_tone(AGENT_HZ)
@@ -157,7 +122,7 @@ async def test_a_publication_and_a_rollback_disturb_no_call(trial: Trial, desk: 
     running = asyncio.create_task(load_.run())
     since = time.monotonic_ns()
 
-    await desk.publish(load(_changed(_folder(house), tmp_path / "new")))
+    await editor.publish(edited(editor.folder, tmp_path / "new"))
     published = time.monotonic()
     await load_.meets(OTHER, published)
     late = await trial.talk_to_menu()
@@ -167,7 +132,7 @@ async def test_a_publication_and_a_rollback_disturb_no_call(trial: Trial, desk: 
     await trial.hears(thinking, old_menu, again)
 
     rolling = time.monotonic()
-    assert await desk.publish(before) < ROLLED_BACK_S
+    assert await editor.publish(before) < ROLLED_BACK_S
     back = time.monotonic()
     await load_.meets(old_menu, back)
     later = await trial.talk_to_menu()
@@ -189,18 +154,3 @@ async def test_a_publication_and_a_rollback_disturb_no_call(trial: Trial, desk: 
     await trial.talking()
     await trial.everybody_leaves()
     await trial.nothing_left()
-
-
-def _folder(house: House) -> Path:
-    return Path(house.env["IVR_PLAN"])
-
-
-def _changed(folder: Path, out: Path) -> Path:
-    """The plan with another first menu."""
-    shutil.copytree(folder, out)
-    (out / "tests.yaml").unlink()  # which say what the menu was
-    path = out / "menu.yaml"
-    text, changed = re.subn(r"^(    prompt: )\S+$", rf"\g<1>{OTHER}", path.read_text(), count=1, flags=re.MULTILINE)
-    assert changed == 1
-    path.write_text(text)
-    return out
