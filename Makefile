@@ -33,7 +33,7 @@ run: root ## serve dialplan/pessac until Ctrl-C
 	@echo "run: the switchboard, until Ctrl-C"
 	@$(BIN)/ivr run $(ARGS)
 
-check: setup ## lint, types, unit tests
+check: setup ## lint, types, unit tests: what is quick
 	@echo "check: lint, types, unit tests"
 	@$(MAKE) -j 3 --output-sync=target lint types unit
 
@@ -43,8 +43,8 @@ lint: .venv/.ready ## ruff
 types: .venv/.ready ## mypy
 	@$(BIN)/mypy
 
-unit: .venv/.ready ## the tests that need nothing but Python
-	@$(BIN)/pytest -q -n 2 -m unit $(ARGS)
+unit: .venv/.ready ## the quick tests that need nothing but Python
+	@$(BIN)/pytest -q -n 2 -m unit $(or $(ARGS),$$(grep -rl 'mark\.unit' tests --include='test_*.py'))
 
 test: check root ## every layer of tests
 	@echo "test: SQLite, PostgreSQL, Redis, Asterisk, the whole line"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ivr.core.plan import Plan
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 
 ROOT: Final = Path(__file__).parents[1]
 IVR: Final = ROOT / "ivr"

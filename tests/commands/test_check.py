@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from ivr.cli import app
 from ivr.errors import IvrError
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 PESSAC = Path(__file__).parents[2] / "dialplan" / "pessac"
 runner = CliRunner()
 

@@ -281,7 +281,7 @@ def test_erasing_has_the_queue_forget_too(town: Town, redis_url: str, monkeypatc
 # Passwords
 
 
-@pytest.mark.unit
+@pytest.mark.long
 def test_passwords_are_rotated_and_retired(town: Town) -> None:
     first, former = town.secrets.ari_password, town.secrets.agent_password("awa-diallo")
     assert "retire" in town.ivr("secrets", "rotate", "ari").stdout
@@ -297,7 +297,7 @@ def test_passwords_are_rotated_and_retired(town: Town) -> None:
     assert Secrets.load_or_create(town.secrets.path).retire() == ()
 
 
-@pytest.mark.unit
+@pytest.mark.long
 @pytest.mark.parametrize(("args", "why"), [([], "--all"), (["nobody"], "nobody"), (["awa-diallo", "--all"], "--all")])
 def test_whose_passwords_is_said_clearly(town: Town, args: list[str], why: str) -> None:
     before = town.secrets.path.read_text()
@@ -309,7 +309,7 @@ def test_whose_passwords_is_said_clearly(town: Town, args: list[str], why: str) 
 # The node
 
 
-@pytest.mark.unit
+@pytest.mark.long
 def test_a_drain_says_what_it_lacks(town: Town) -> None:
     with pytest.raises(IvrError, match=r"Asterisk ne répond pas .*ivr doctor"):
         town.ivr("drain")
@@ -319,7 +319,7 @@ def test_a_drain_says_what_it_lacks(town: Town) -> None:
         town.ivr("drain", "--for", "0 s")
 
 
-@pytest.mark.unit
+@pytest.mark.long
 def test_the_doctor_of_an_empty_folder_names_every_part(town: Town, tmp_path: Path) -> None:
     result = town.ivr("doctor", "--json", "--prompts", str(tmp_path / "none"))
     assert result.exit_code == 1

@@ -160,7 +160,7 @@ def test_the_days_to_come_are_foretold_from_the_ledger(town: Town, monkeypatch: 
     assert facts["half_hours"]
 
 
-@pytest.mark.unit
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("args", "says"),
     [
@@ -176,14 +176,14 @@ def test_what_cannot_be_read_is_told_in_french(town: Town, args: tuple[str, ...]
         town.ivr(*args)
 
 
-@pytest.mark.unit
+@pytest.mark.long
 def test_draft_options_go_with_a_month(town: Town) -> None:
     refused: Any = town.ivr("simulate", "--without", "paul")
     assert refused.exit_code == 2
     assert "--against" in refused.output
 
 
-@pytest.mark.unit
+@pytest.mark.long
 def test_people_are_named_as_colleagues_name_them() -> None:
     plan = load_or_raise(_PLAN)[0]
     assert agent_named(plan, "Paul") == agent_named(plan, "paul irigaray") == "paul-irigaray"

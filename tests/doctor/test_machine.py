@@ -20,7 +20,7 @@ from tests.plan.folders import write
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

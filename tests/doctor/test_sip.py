@@ -17,7 +17,7 @@ from ivr.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 
 NUMBER = "+33536490000"
 

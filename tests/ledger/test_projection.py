@@ -22,6 +22,7 @@ from ivr.telephony.liveness import own_name
 from ivr.telephony.projection import PROJECTOR, Projection
 from tests.ledger.conftest import Look, address
 from tests.ledger.lines import T0, Script
+from tests.polling import until
 from tests.queueing import conftest as of_queueing
 from tests.telephony.conftest import Shaky
 
@@ -105,12 +106,6 @@ async def running(*works: Projection) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-
-
-async def until(holds: Callable[[], Any]) -> None:
-    async with asyncio.timeout(10):
-        while not await holds():  # noqa: ASYNC110 - what it waits for is in a database
-            await asyncio.sleep(0.002)
 
 
 async def test_what_is_committed_leaves_the_stream(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:

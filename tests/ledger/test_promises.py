@@ -20,9 +20,10 @@ from ivr.queueing.retry import Retry
 from ivr.telephony.metrics import Metrics
 from ivr.telephony.promises import Promises
 from tests.ledger.conftest import Look, Server, create, serving
+from tests.polling import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 NUMBER = "+33639980001"
@@ -47,12 +48,6 @@ async def running(kept: Promises) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not holds():  # noqa: ASYNC110 - what it waits for is on a disk
-            await asyncio.sleep(0.005)
 
 
 @contextlib.contextmanager

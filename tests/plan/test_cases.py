@@ -11,7 +11,7 @@ import pytest
 from ivr.plan import load
 from ivr.plan.rehearsal import rehearse_all, results
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 PESSAC = Path(__file__).parents[2] / "dialplan" / "pessac"
 TODAY = dt.date(2026, 11, 25)
 

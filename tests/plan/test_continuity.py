@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from ivr.plan import Loaded
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 
 NOW: Final = datetime(2026, 12, 1, 9, 0, tzinfo=ZONE)
 WHOLE: Final = {

@@ -45,7 +45,7 @@ from ivr.plan.graph import Graph, dot, graph_of, mermaid, opening, spaced
 from ivr.plan.picture import COLOURS, GREY, INK, measured, svg, wrapped
 from tests.plans import ACCUEIL, ETAT_CIVIL, MORE, ROOT, small_plan
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 REPOSITORY = Path(__file__).parents[2]
 PESSAC = REPOSITORY / "dialplan" / "pessac"
 PICTURE = REPOSITORY / "docs" / "pessac.svg"

@@ -30,7 +30,7 @@ from tests.plans import small_plan
 if TYPE_CHECKING:
     from ivr.core.schedule import Span
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 MAIRIE = HoursId("mairie")
 ORDINARY = Hours(MAIRIE, "Mo-Fr 08:30-12:00,13:30-17:00; Sa 09:00-12:00")
 

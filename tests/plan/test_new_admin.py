@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ivr.plan import Loaded
     from tests.plan.new_admin import Mistake
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 
 PESSAC: Final = Path(__file__).parents[2] / "dialplan" / "pessac"
 NOW: Final = datetime(2026, 9, 1, 9, tzinfo=ZONE)

@@ -15,7 +15,7 @@ from ivr.plan.moments import ZONE
 if TYPE_CHECKING:
     from ivr.plan import Fault
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 PESSAC = Path(__file__).parents[2] / "dialplan" / "pessac"
 NOW = dt.datetime(2026, 11, 25, 10, tzinfo=ZONE)
 LONG = "  longue:\n    weekly: lun-ven 8h-20h\n"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from ivr.prompts.engines import Spoken
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 
 BONJOUR = PromptId("bonjour")
 MERCI = PromptId("merci")

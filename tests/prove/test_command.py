@@ -17,7 +17,7 @@ from tests.plan.folders import write
 PESSAC = Path(__file__).parents[2] / "dialplan" / "pessac"
 
 
-@pytest.mark.unit
+@pytest.mark.long
 def test_a_program_reads_the_proof(tmp_path: Path) -> None:
     ended = CliRunner().invoke(app, ["prove", str(write(tmp_path)), "--json"])
     found = json.loads(ended.stdout)
@@ -26,7 +26,7 @@ def test_a_program_reads_the_proof(tmp_path: Path) -> None:
     assert found["states"] > 100
 
 
-@pytest.mark.unit
+@pytest.mark.long
 def test_an_admin_reads_what_nobody_can_reach(tmp_path: Path) -> None:
     ended = CliRunner().invoke(app, ["prove", str(write(tmp_path))])
     assert ended.exit_code == 0

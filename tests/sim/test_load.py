@@ -23,7 +23,7 @@ from tests.plans import ACCUEIL, ETAT_CIVIL, small_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 PLAN = small_plan()
 CALLS = 30_000
 

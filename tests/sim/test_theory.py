@@ -68,14 +68,14 @@ def test_the_comparison_says_all_three(straight: Redis) -> None:
     assert facts["formula"]["wait_s"]["mean"] > 0 < facts["half_width_s"]
 
 
-@pytest.mark.unit
+@pytest.mark.long
 def test_two_callers_and_one_agent_by_hand() -> None:
     sample = Sample(arrivals=[0, 10, 20, 30], talks=[100, 50, 50, 50], patience=[0, 90, 79, 200])
     # The second begins at the very ms of their patience; the third is gone by then.
     assert kiefer_wolfowitz(sample, 1) == Fates([0, 90, 79, 120], [False, False, True, False])
 
 
-@pytest.mark.unit
+@pytest.mark.long
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("text", ["14,230,180", "2,24,180", "14,230,180,120", "5,120,180,60"])
 def test_the_recursion_is_what_the_formulas_say(text: str) -> None:
@@ -87,7 +87,7 @@ def test_the_recursion_is_what_the_formulas_say(text: str) -> None:
     assert sum(fates.left) / LONG == pytest.approx(told.left, abs=0.005)
 
 
-@pytest.mark.unit
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("text", "delayed", "wait_s"),
     [
@@ -104,14 +104,14 @@ def test_erlang_c_by_hand(text: str, delayed: float, wait_s: float) -> None:
     assert told.left == 0
 
 
-@pytest.mark.unit
+@pytest.mark.long
 def test_erlang_a_meets_erlang_c_for_callers_of_endless_patience() -> None:
     patient, endless = formula(Traffic(10, 150, 180, 1e9)), formula(Traffic(10, 150, 180))
     assert patient.wait_s == pytest.approx(endless.wait_s, rel=1e-4)
     assert patient.delayed == pytest.approx(endless.delayed, rel=1e-4)
 
 
-@pytest.mark.unit
+@pytest.mark.long
 @pytest.mark.parametrize("text", ["2,330,180", "0,1,1", "3,4", "a,b,c", "3,4,5,0", "1,2,3,4,5"])
 def test_a_traffic_that_is_none_is_told(text: str) -> None:
     with pytest.raises(SimulationError):

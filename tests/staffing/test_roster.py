@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,10 +18,11 @@ from ivr.staffing import roster as rosters
 from ivr.staffing.feeds import Feeds
 from ivr.staffing.roster import Roster
 from tests.plans import ETAT_CIVIL, small_plan
+from tests.polling import until
 from tests.queueing.hall import ONE, T0, A, join
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from redis.asyncio import Redis
 
@@ -69,13 +69,6 @@ class Desk:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-
-
-async def until(holds: Callable[[], bool], within_s: float = 5) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.005)
 
 
 @pytest.fixture

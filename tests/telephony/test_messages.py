@@ -25,6 +25,7 @@ from ivr.telephony.promises import Promises
 from ivr.telephony.reach import reached
 from tests.ari.fake import FakeAri, Say, refuse
 from tests.plans import small_plan
+from tests.polling import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -329,7 +330,7 @@ async def test_a_message_waits_for_a_ledger_that_was_away_from_the_start(
             assert NAME in place.disk.names
             folder.mkdir()
             await place.fake.until(lambda: NAME not in place.disk.names)
-            await place.fake.until(lambda: len(logged) == 3)
+            await until(lambda: len(logged) == 3)
         finally:
             running.cancel()
             await asyncio.wait({running})
