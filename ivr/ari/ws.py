@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING
@@ -14,7 +12,7 @@ import aiohttp
 from ivr.ari import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from ivr.ari.wire import Message, Request
 
@@ -76,29 +74,11 @@ class WsTransport:
             while True:
                 await self._more.wait()
                 self._more.clear()
-                with self._together() if len(self._outbox) > 1 else contextlib.nullcontext():
-                    await self._flush()
+                while self._outbox:
+                    request, frame = self._outbox.popleft()
+                    if request.reply.done():
+                        continue
+                    request.sent = True
+                    await self._ws.send_frame(frame, aiohttp.WSMsgType.TEXT)
         except (aiohttp.ClientError, OSError) as error:
             self._broken(f"could not write: {error}")
-
-    async def _flush(self) -> None:
-        while self._outbox:
-            request, frame = self._outbox.popleft()
-            if request.reply.done():
-                continue
-            request.sent = True
-            await self._ws.send_frame(frame, aiohttp.WSMsgType.TEXT)
-
-    @contextlib.contextmanager
-    def _together(self) -> Iterator[None]:
-        """Have what is written inside leave as one segment (tcp(7)): each by itself wakes Asterisk's reader."""
-        end = self._ws.get_extra_info("socket")
-        if end is None or not hasattr(socket, "TCP_CORK"):
-            yield
-            return
-        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)

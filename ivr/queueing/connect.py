@@ -1,8 +1,4 @@
-"""A Redis client whose patience is ours: it does not retry by itself, `Retry` does.
-
-And that calls functions over connections kept at hand. redis-py asks its pool for a connection at each command, and
-whether that still stands, gives it back, and tells its meters: a good part of what the queue costs a worker.
-"""
+"""A Redis client whose patience is ours: it does not retry by itself, `Retry` does."""
 
 from __future__ import annotations
 
@@ -13,7 +9,6 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry as ClientRetry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
 
 from ivr.errors import IvrError
 
@@ -40,40 +35,11 @@ def connect(url: str, *, timeout_s: float = 1.0) -> Redis:
     }
     if url.startswith(f"{SENTINEL}://"):
         return _by_sentinel(url, options)
-    client: Redis = _Handy.from_url(url, **options)
+    client: Redis = Redis.from_url(url, **options)
     return client
 
 
-class _Handy(Redis):
-    """Whether a connection still stands is found out by using it: after a failure the pool looks at all of them."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._at_hand: list[Any] = []
-
-    async def fcall(self, function: str, numkeys: int, *keys_and_args: Any) -> Any:
-        """Return what the function answers."""
-        pool: Any = self.connection_pool
-        connection = self._at_hand.pop() if self._at_hand else await pool.get_connection()
-        whole = False
-        try:
-            packed = connection.pack_command("FCALL", function, numkeys, *keys_and_args)
-            await connection.send_packed_command(packed, check_health=False)
-            answer = await connection.read_response()
-            whole = True
-            return answer
-        except ResponseError:  # an answer too
-            whole = True
-            raise
-        finally:
-            self._at_hand.append(connection)
-            if not whole:
-                doubtful, self._at_hand = self._at_hand, []
-                for each in doubtful:
-                    await pool.release(each)
-
-
-class _ToPrimary(_Handy):
+class _ToPrimary(Redis):
     """A client that closes the connections to its Sentinels with its own."""
 
     sentinels: Sequence[Redis] = ()
