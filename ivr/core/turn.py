@@ -32,7 +32,17 @@ class Env:
 
 
 class Turn:
-    """The call so far and the effects so far, within one step; never outlives it."""
+    """The call so far and the effects so far, within one step; never outlives it.
+
+    What nearly every step changes, the phase and the serials, is put into the call when the call is asked for.
+    """
+
+    _call: Call
+    _late: bool
+    _phase: Phase
+    _serial: int
+    _timer: int
+    __slots__ = ("_call", "_late", "_phase", "_serial", "_timer", "effects", "env", "plan")
 
     def __init__(self, call: Call, env: Env) -> None:
         self.call = call
@@ -40,30 +50,42 @@ class Turn:
         self.plan = env.plan
         self.effects: list[fx.Effect] = []
 
+    @property
+    def call(self) -> Call:
+        """Return the call as it is by now."""
+        if self._late:
+            self._call = replace(self._call, phase=self._phase, serial=self._serial, timer=self._timer)
+            self._late = False
+        return self._call
+
+    @call.setter
+    def call(self, call: Call) -> None:
+        self._call, self._late = call, False
+        self._phase, self._serial, self._timer = call.phase, call.serial, call.timer
+
     def do(self, *effects: fx.Effect) -> None:
         """Ask something of the world."""
         self.effects.extend(effects)
 
     def enter(self, phase: Phase) -> None:
         """Put the call into a phase."""
-        self.call = replace(self.call, phase=phase)
+        self._phase, self._late = phase, True
 
     def serial(self) -> int:
         """Return a serial never given before."""
-        self.call = replace(self.call, serial=self.call.serial + 1)
-        return self.call.serial
+        self._serial, self._late = self._serial + 1, True
+        return self._serial
 
     def play(self, *prompts: PromptId) -> int:
         """Play prompts; return the serial."""
         serial = self.serial()
-        self.do(fx.Play(serial, prompts, self.call.language))
+        self.do(fx.Play(serial, prompts, self._call.language))
         return serial
 
     def timer(self, ms: int) -> None:
         """Arm the call's one timer."""
-        serial = self.call.serial + 1
-        self.call = replace(self.call, serial=serial, timer=serial)
-        self.do(fx.StartTimer(serial, ms))
+        self._timer = self.serial()
+        self.do(fx.StartTimer(self._timer, ms))
 
     def patience(self, topic: TopicId, ms: int) -> None:
         """Arm the timer of a wait for `topic`: so long, or until just after its hours end."""
@@ -78,24 +100,24 @@ class Turn:
     @property
     def reachable(self) -> bool:
         """Whether the caller can be called back: the number is known, and not that of a relay service."""
-        return self.call.caller.number is not None and not self.relay
+        return self._call.caller.number is not None and not self.relay
 
     def hush(self) -> None:
         """Stop whatever plays."""
-        if playing := getattr(self.call.phase, "play", 0):
+        if playing := getattr(self._phase, "play", 0):
             self.do(fx.StopPlay(playing))
 
     @property
     def relay(self) -> bool:
         """Whether a relay service for deaf callers speaks."""
-        return self.call.caller.klass == "relay"
+        return self._call.caller.klass == "relay"
 
     def join(self, topic: TopicId, since: int) -> None:
         """Take or keep a place in line; a relay call has the right of way, and in a crisis everybody.
 
         Who waits for people has not heard the answer that they came for.
         """
-        if self.call.informed:
+        if self._call.informed:
             self.call = replace(self.call, informed=False)
         crisis = self.env.calendar.crisis_at(self.env.now)
         self.do(fx.JoinQueue(topic, since, "relay" if self.relay else "crisis" if crisis is not None else None))
