@@ -146,7 +146,8 @@ async def test_a_publication_and_a_rollback_disturb_no_call(trial: Trial, editor
     assert now.agents[trial._id(agent)].call == held.agents[trial._id(agent)].call is not None
     arrivals = {call.call: call.arrival for call in held.calls.values()}
     assert {name: now.calls[name].arrival for name in arrivals} == arrivals
-    assert [call.state for call in now.calls.values()].count("waiting") == 1
+    waited = [name for name, call in held.calls.items() if call.state == "waiting"]
+    assert [now.calls[name].state for name in waited] == ["waiting"]
     heard = (await caller.heard()).between(since, time.monotonic_ns())
     assert audio.longest_silence(heard.pcm, heard.rate).seconds < GAP_S
     await caller.hangup()
