@@ -19,7 +19,7 @@ from tests.plan.folders import AGENTS, MENU, PROMPTS, SITE, SOUND, TOPICS, seen,
 if TYPE_CHECKING:
     from ivr.core.plan import Plan
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 
 PESSAC = Path(__file__).parents[2] / "dialplan" / "pessac"
 

@@ -23,7 +23,7 @@ from tests.plan.folders import PROMPTS, SITE, TOPICS, seen, write
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.long
 
 WIDE: Final = """\
 topics:
