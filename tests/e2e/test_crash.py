@@ -11,7 +11,7 @@ import pytest
 from ivr.lab.house import House
 from ivr.lab.scenes import SOON_S, until
 from tests.e2e.test_history import ivr
-from tests.e2e.trial import Trial
+from tests.e2e.trial import QUALIFY_S, Trial
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ async def test_whom_a_crash_of_asterisk_cuts_off_is_called_back(
             assert "Asterisk s'est arrêté brutalement" in told
             assert "Fin de l'appel : une réponse est promise." in told
         # A phone that stays registered takes the next caller.
-        await until(SOON_S, "the agent's phone is there again", lambda: _idle(trial, agent.user))
+        await until(QUALIFY_S + SOON_S, "the agent's phone is there again", lambda: _idle(trial, agent.user))
         caller = await trial.call()
         await caller.established
         await caller.digits("1")

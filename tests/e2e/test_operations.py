@@ -25,6 +25,7 @@ from ivr.lab.scenes import SOON_S, SceneFailed, two_way, until, within
 from ivr.plan import load_or_raise
 from ivr.stack.errors import ConsoleError
 from tests.e2e.conftest import PLAN
+from tests.e2e.trial import QUALIFY_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,7 +38,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.
 AGENT: Final = "camille-laborde"
 DOCTOR_S: Final = 60.0
 RESTART_S: Final = 30.0
-QUALIFY_S: Final = 18.0
 OF_THIS_MACHINE: Final = frozenset({"clock", "disk"})
 """May be worth a word here, whatever we do."""
 
@@ -150,7 +150,6 @@ async def talk(house: House, number: str) -> tuple[PhoneCall, PhoneCall]:
         states.append((await house.state()).agents[AgentId(AGENT)].state)
         return states[-1] == "idle"
 
-    # Asterisk asks the phones that it knew before its restart within `qualify_s`, in its own time.
     try:
         await until(QUALIFY_S + SOON_S, "the agent is free", free)
     except SceneFailed as failed:

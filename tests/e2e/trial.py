@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ivr.lab.phones import Phone, PhoneBank, PhoneCall
     from ivr.queueing.model import Dump
 
+QUALIFY_S: Final = 18.0
+"""Asterisk asks the phones that it knew before its restart within `qualify_s`, in its own time."""
 HEARD_S: Final = 0.3
 
 
