@@ -34,6 +34,8 @@ LAYERS = {
     "error": "ERREUR : compte comme ouvert",
 }
 MOST_DAYS = 366
+ALWAYS = "site, à toute heure"
+"""The name of what a site without hours of its own keeps to."""
 
 
 class BadSpan(IvrError):
@@ -55,11 +57,11 @@ def hours(
 
     settings = Settings()
     made = load_or_raise(plan)[0] if plan is not None else served_plan(settings)
-    if not made.schedules:
-        OUT.print("Ce site n'a pas d'horaires (hours.yaml) : il répond à toute heure.")
-        return
     days, now = _days(next_), time.time_ns() // 1_000_000
     states = asyncio.run(_states(settings, made, now))
+    if not (made.schedules or states.all() or at or as_json):
+        OUT.print("Ce site n'a pas d'horaires (hours.yaml) : il répond à toute heure.")
+        return
     if at:
         _at(made, states, at, as_json=as_json)
         return
@@ -105,10 +107,12 @@ async def _states(settings: Settings, plan: Plan, now: int) -> States:
 
 
 def _timelines(plan: Plan, states: States, first: dt.date, last: dt.date) -> dict[str, Timeline]:
-    """Return the spans of each schedule over some days, with what is forced."""
+    """Return the spans of each schedule over some days, with what is forced; of the site too, if it has none."""
+    from ivr.core.schedule import Timeline  # noqa: PLC0415
     from ivr.plan.calendar import timeline, with_states  # noqa: PLC0415
 
-    return {
+    always = {ALWAYS: with_states(Timeline(), None, states.of_calendar())} if plan.hours is None else {}
+    return always | {
         str(name): with_states(timeline(schedule, first, last), name, states.of_calendar())
         for name, schedule in plan.schedules.items()
     }

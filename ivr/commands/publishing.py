@@ -197,18 +197,11 @@ async def _publish(
 
 def _prove(draft: Loaded) -> None:
     """Refuse a draft that leaves a caller with nothing, with the story of it. It takes some seconds, and shows them."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-    from ivr.prove import prove  # noqa: PLC0415
+    from ivr.prove.shown import proof_of  # noqa: PLC0415 - each command imports what it needs
 
     if draft.plan is None:
         raise Refused([format_faults(draft.faults)])
-    columns = (TextColumn("preuve du plan"), BarColumn(), TextColumn("{task.completed} états"), TimeElapsedColumn())
-    with Progress(*columns, console=ERR, transient=True) as bars:
-        bar = bars.add_task("")
-        found = prove(
-            draft.plan, draft.sentences, on_progress=lambda done, known: bars.update(bar, completed=done, total=known)
-        )
+    found = proof_of(draft.plan, draft.sentences)
     if not found.ok:
         raise Refused([found.story])
     OUT.print(f"Prouvé : {found.states} états d'un appel, chacun mène à une personne, une réponse ou une promesse.")

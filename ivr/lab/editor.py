@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ivr.core.plan import AgentId
+from ivr.lab.crowd import LoadFailed
 from ivr.ledger.store import Ledger
 from ivr.plan import load
 from ivr.publish.publication import prepare
@@ -41,7 +42,7 @@ def edited(folder: Path, out: Path) -> Loaded:
     path = out / "menu.yaml"
     text, changed = re.subn(r"^(    prompt: )\S+$", rf"\g<1>{OTHER}", path.read_text(), count=1, flags=re.MULTILINE)
     if changed != 1:
-        raise ValueError(f"{path}: the first menu's prompt is not written as expected")
+        raise LoadFailed(f"{path}: the first menu's prompt is not written as expected")
     path.write_text(text, encoding="utf-8")
     return load(out)
 
@@ -75,7 +76,7 @@ class Editor:
         began = time.monotonic()
         found = await self._store.current()
         if found is None:
-            raise RuntimeError("the worker has published nothing")
+            raise LoadFailed("the worker has published nothing")
         current = found, self._shelf.lay(found)
         files = Files.of(draft.folder)
         ready = prepare(draft, files, current, author=_AUTHOR, note="", now=1, waiting={}, owed=())

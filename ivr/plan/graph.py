@@ -26,12 +26,12 @@ from ivr.core.plan import (
     ToTopic,
     Typed,
 )
+from ivr.plan.french import french_date, opening, spaced, span, week_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ivr.core.plan import ChainStep, CrisisProfile, GroupId, MenuId, Option, Pilot, Plan, PromptId, Topic, TopicId
-    from ivr.core.schedule import Hours
 
 Kind = Literal[
     "entry",
@@ -63,7 +63,6 @@ CAPTIONS: Final[Mapping[Kind, str]] = {
 }
 MENU_AGAIN: Final = "puis le même menu"
 _LANGUAGES: Final = {"fr": "Français", "en": "English"}
-_DAYS: Final = {"Mo": "lun", "Tu": "mar", "We": "mer", "Th": "jeu", "Fr": "ven", "Sa": "sam", "Su": "dim"}
 _SHOWN: Final = 4
 """So many exceptions of the hours are told one by one."""
 _SNIPPET: Final = 70
@@ -271,46 +270,6 @@ def _many(count: int, word: str) -> str:
 def _shortened(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _SNIPPET else f"{text[:_SNIPPET].rsplit(' ', 1)[0]} …"
-
-
-def span(ms: int) -> str:
-    """Return a duration as an admin writes it."""
-    for unit, name in ((86_400_000, "j"), (3_600_000, "h"), (60_000, "min")):
-        if ms and ms % unit == 0:
-            return f"{ms // unit} {name}"
-    return f"{ms / 1000:g} s"
-
-
-def spaced(number: str) -> str:
-    """Return a number (E.164) as it is written in France; one of elsewhere as it is."""
-    if not re.fullmatch(r"\+33\d{9}", number):
-        return number
-    national = f"0{number[3:]}"
-    return " ".join(national[at : at + 2] for at in range(0, 10, 2))
-
-
-def french_date(iso: str) -> str:
-    """Return an ISO date as day/month/year."""
-    return "/".join(reversed(iso.split("-")))
-
-
-def week_words(hours: Hours) -> str:
-    """Return a schedule's usual week in words."""
-    return opening(hours.weekly)
-
-
-def opening(syntax: str) -> str:
-    """Return opening-hours syntax as people write it: lun-ven 8h30-12h, 13h30-17h30."""
-    if syntax == "off":
-        return "fermé"
-    text = re.sub(r"\b(\d\d):(\d\d)\b", _clock, syntax.removeprefix("Mo-Su "))
-    text = re.sub(r"\b(?:Mo|Tu|We|Th|Fr|Sa|Su)\b", lambda day: _DAYS[day[0]], text)
-    return re.sub(r",(?=\S)", ", ", text).replace("off", "fermé")
-
-
-def _clock(found: re.Match[str]) -> str:
-    hour, minute = int(found[1]), found[2]
-    return f"{hour}h" if minute == "00" else f"{hour}h{minute}"
 
 
 _MERMAID_SHAPES: Final[Mapping[Kind, tuple[str, str]]] = {

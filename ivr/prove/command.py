@@ -19,11 +19,11 @@ def prove(
     as_json: Annotated[bool, typer.Option("--json", help="Pour un programme : un objet JSON.")] = False,
 ) -> None:
     """Prouver que tout appel finit par une personne, une réponse ou une promesse. Sortie 0, ou 1 et un récit."""
-    from ivr.plan import load_or_raise  # noqa: PLC0415 - each command imports what it needs
-    from ivr.prove.proof import prove as proven  # noqa: PLC0415
+    from ivr.plan import load_or_raise  # noqa: PLC0415
+    from ivr.prove.shown import proof_of  # noqa: PLC0415 - each command imports what it needs
 
     made, loaded = load_or_raise(plan or Settings().plan)
-    found = proven(made, texts=loaded.sentences, on_progress=None if as_json else _progress)
+    found = proof_of(made, loaded.sentences)
     if as_json:
         sys.stdout.write(json.dumps(asdict(found), ensure_ascii=False, indent=2) + "\n")
         raise typer.Exit(0 if found.ok else 1)
@@ -37,7 +37,3 @@ def prove(
         f"{made.name} : prouvé ({figures}). Sans nouvelle panne, un appel finit en {found.steps} étapes"
         f" et {found.seconds // 60} min au plus, conversation à part.\n"
     )
-
-
-def _progress(done: int, known: int) -> None:
-    sys.stderr.write(f"… {done} états vus sur {known} connus\n")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Literal
 
-from ivr.publish.words import group, groups, listed, menu, span, step, target, topic
+from ivr.plan.french import span
+from ivr.publish.words import group, groups, listed, menu, step, target, topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -32,14 +32,6 @@ def listed(names: Iterable[str]) -> str:
     return f"{', '.join(first)} et {last}" if len(names) > 1 else last
 
 
-def span(ms: int) -> str:
-    """Return a duration as an admin writes it."""
-    for unit, name in ((86_400_000, "j"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")):
-        if ms and ms % unit == 0:
-            return f"{ms // unit} {name}"
-    return f"{ms / 1000:g} s"
-
-
 def group(plan: Plan, name: GroupId) -> str:
     """Return a group by its label."""
     if name == EVERYONE:

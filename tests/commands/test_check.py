@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from ivr.cli import app
+from ivr.core.schedule import Forced
 from ivr.errors import IvrError
+from ivr.publish.states import States
+from tests.plan.folders import write
 
 pytestmark = pytest.mark.long
 PESSAC = Path(__file__).parents[2] / "dialplan" / "pessac"
@@ -116,3 +120,19 @@ def test_hours_day_by_day_and_at_an_instant(monkeypatch: pytest.MonkeyPatch) -> 
 def test_hours_that_cannot_be_asked_for_are_refused(args: tuple[str, str]) -> None:
     with pytest.raises(IvrError):
         ivr("hours", str(PESSAC), *args)
+
+
+def test_hours_of_a_site_that_has_none_tell_what_is_forced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IVR_REDIS_URL", "redis://127.0.0.1:1/0")
+    folder = write(tmp_path)
+    assert "il répond à toute heure" in ivr("hours", str(folder))[1]
+    now = time.time_ns() // 1_000_000
+    closed = Forced(None, open=False, since=now, until=now + 3_600_000, reason="inondation")
+
+    async def forced(*_: object) -> States:
+        return States(forced=(closed,))
+
+    monkeypatch.setattr("ivr.commands.hours._states", forced)
+    told = ivr("hours", str(folder), "--next", "2d")[1]
+    assert "site, à toute heure" in told
+    assert "forcé : inondation" in told

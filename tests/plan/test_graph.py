@@ -41,7 +41,8 @@ from ivr.core.plan import (
 )
 from ivr.core.schedule import Hours
 from ivr.plan import load_or_raise
-from ivr.plan.graph import Graph, dot, graph_of, mermaid, opening, spaced
+from ivr.plan.french import opening, spaced
+from ivr.plan.graph import Graph, dot, graph_of, mermaid
 from ivr.plan.picture import COLOURS, GREY, INK, measured, svg, wrapped
 from tests.plans import ACCUEIL, ETAT_CIVIL, MORE, ROOT, small_plan
 
