@@ -17,7 +17,7 @@ from ivr.stack.root import ensure_root
 if TYPE_CHECKING:
     from ivr.core.caller import CallId
     from ivr.lab.crowd import Crowd
-    from ivr.lab.sipp import Report
+    from ivr.lab.report import Report
 
 FILL_RATE: Final = 5.0
 """Callers a second: who waits has a stream of music from Asterisk, which leaves little for who comes meanwhile."""

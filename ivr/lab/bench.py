@@ -26,7 +26,7 @@ from ivr.errors import IvrError
 from ivr.lab import gauges
 from ivr.lab.crowd import Crowd, LoadFailed
 from ivr.lab.probe import probe
-from ivr.lab.sipp import Quantiles
+from ivr.lab.report import Quantiles
 from ivr.prompts.studio import make_sounds
 from ivr.stack.root import ensure_root
 

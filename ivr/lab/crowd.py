@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ivr.core.plan import Plan
-    from ivr.lab.sipp import Report, Sipp
+    from ivr.lab.report import Report
+    from ivr.lab.sipp import Sipp
     from ivr.stack.stack import StackConfig
 
 KEY: Final = "1"

@@ -27,7 +27,7 @@ from ivr.lab import storm as stormy
 from ivr.lab.crowd import Crowd
 from ivr.lab.editor import CALLS, RATE, publish_under_load
 from ivr.lab.probe import probe
-from ivr.lab.sipp import Quantiles
+from ivr.lab.report import Quantiles
 from ivr.prompts.studio import make_sounds
 from ivr.stack.root import ensure_root
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import csv
 import os
 import re
 import secrets
@@ -28,8 +27,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 from xml.sax.saxutils import escape
 
-from ivr.errors import IvrError
 from ivr.lab.keys import capture
+from ivr.lab.report import ERRORS, Report, SippError, lines, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,15 +43,8 @@ _NEVER: Final = "1000000000"
 _RTP_PORTS: Final = (6_000, 11_998)  # below those of the stacks
 _MOST_CALLS: Final = (_RTP_PORTS[1] - _RTP_PORTS[0]) // 4
 _LONGEST_MS: Final = 300_000
-_TAIL_BYTES: Final = 2_000
 _END_S: Final = 10.0
 _LOG: Final = "phones.log"
-_ERRORS: Final = "errors.log"
-_HEADING: Final = "The following events occurred:"
-
-
-class SippError(IvrError):
-    """SIPp could not do its work at all; the text ends with what it said."""
 
 
 class Jail(Protocol):
@@ -68,48 +60,6 @@ class Jail(Protocol):
     ) -> list[str]:
         """Return the argv that runs `argv` inside the root."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Quantiles:
-    """Of `count` durations, in milliseconds."""
-
-    count: int
-    p50: float
-    p90: float
-    p99: float
-    longest: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Quantiles:
-        """The nearest-rank quantiles; zeros when there are no values."""
-        ranked = sorted(values)
-        if not ranked:
-            return cls(0, 0.0, 0.0, 0.0, 0.0)
-        p50, p90, p99 = (ranked[max(0, -(-share * len(ranked) // 100) - 1)] for share in (50, 90, 99))
-        return cls(len(ranked), p50, p90, p99, ranked[-1])
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What one SIPp did. `response_ms`: INVITE to 200 (callers), 200 to ACK (agents), REGISTER to 200.
-
-    `cpu_s` is SIPp's own use of the processor (with some milliseconds of its start), `begun_s` how long it took to
-    begin all calls, to a second.
-    """
-
-    calls: int
-    ok: int
-    failed: int
-    retransmissions: int
-    unexpected: int
-    timeouts: int
-    response_ms: Quantiles
-    cpu_s: float
-    wall_s: float
-    begun_s: float
-    status: int
-    errors: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,11 +132,11 @@ class Sipp:
 
     def log(self) -> list[str]:
         """What its phones noted so far, a line each; `ivr.lab.notes` reads them."""
-        return _lines(self._folder / _LOG)
+        return lines(self._folder / _LOG)
 
     def errors(self) -> list[str]:
         """What SIPp itself noted of calls that went wrong so far."""
-        return _lines(self._folder / _ERRORS)
+        return lines(self._folder / ERRORS)
 
     @property
     def over(self) -> bool:
@@ -227,7 +177,7 @@ class Sipp:
         if self._report is None:
             self._process.returncode = os.waitstatus_to_exitcode(status)
             wall = time.monotonic() - self._began
-            self._report = _read(self._folder, usage.ru_utime + usage.ru_stime, wall, self._process.returncode)
+            self._report = read(self._folder, usage.ru_utime + usage.ru_stime, wall, self._process.returncode)
         return self._report
 
 
@@ -296,7 +246,7 @@ def _start(  # noqa: PLR0913 - what SIPp is told
     argv = [
         *("sipp", registrar, "-sf", "scenario.xml", "-i", bind, "-p", str(port), "-mi", bind),
         *("-min_rtp_port", str(_RTP_PORTS[0]), "-max_rtp_port", str(_RTP_PORTS[1])),
-        *("-cid_str", f"%u-{run}@%s", "-aa", "-nostdin", "-trace_err", "-error_file", _ERRORS),
+        *("-cid_str", f"%u-{run}@%s", "-aa", "-nostdin", "-trace_err", "-error_file", ERRORS),
         *("-trace_stat", "-stf", "stat.csv", "-fd", "1", "-trace_rtt", "-rtt_freq", "1"),
         # A busy machine is no reason to give up.
         *("-watchdog_minor_maxtriggers", _NEVER, "-watchdog_major_maxtriggers", _NEVER),
@@ -338,66 +288,3 @@ def _free_port(bind: str) -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as attempt:
         attempt.bind((bind, 0))
         return int(attempt.getsockname()[1])
-
-
-def _read(folder: Path, cpu_s: float, wall_s: float, status: int) -> Report:
-    errors = _worth_saying(_tail(folder / _ERRORS))
-    said = "\n".join((errors, _tail(folder / "screen")))
-    try:
-        with (folder / "stat.csv").open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter=";"))
-            last = rows[-1]
-    except (OSError, IndexError):
-        raise SippError(f"SIPp ended with {status} before it did anything: {said}") from None
-
-    def total(name: str) -> int:
-        return int(last.get(f"{name}(C)") or last.get(name) or 0)
-
-    return Report(
-        calls=total("TotalCallCreated"),
-        ok=total("SuccessfulCall"),
-        failed=total("FailedCall"),
-        retransmissions=total("Retransmissions"),
-        unexpected=total("FailedUnexpectedMessage"),
-        timeouts=total("FailedTimeoutOnRecv") + total("FailedMaxUDPRetrans"),
-        response_ms=Quantiles.of(_response_times(folder)),
-        cpu_s=cpu_s,
-        wall_s=wall_s,
-        begun_s=_begun_s(rows),
-        status=status,
-        errors=errors or ("" if total("SuccessfulCall") else said),
-    )
-
-
-def _begun_s(rows: Sequence[Mapping[str, str]]) -> float:
-    """From the start to the first second at whose end every call had begun."""
-    created = rows[-1].get("TotalCallCreated")
-    first = next(row for row in rows if row.get("TotalCallCreated") == created)
-    began, done = (float((first.get(name) or "0").split()[-1]) for name in ("StartTime", "CurrentTime"))
-    return round(done - began, 1)
-
-
-def _worth_saying(errors: str) -> str:
-    """Without the waits that our scenarios mean to end by time."""
-    lines = [line for line in errors.splitlines() if "jumping to label" not in line]
-    return "" if lines == [_HEADING] else "\n".join(lines)
-
-
-def _response_times(folder: Path) -> list[float]:
-    values = []
-    for path in folder.glob("*_rtt.csv"):
-        for line in path.read_text(encoding="utf-8").splitlines()[1:]:
-            with contextlib.suppress(ValueError, IndexError):
-                values.append(float(line.split(";")[1]))
-    return values
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-
-
-def _tail(path: Path) -> str:
-    try:
-        return path.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
-    except FileNotFoundError:
-        return ""

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ivr.core.plan import AgentId
 from ivr.lab.crowd import KEY, LoadFailed, names
-from ivr.lab.sipp import Callers, Quantiles, start_callers
+from ivr.lab.report import Quantiles
+from ivr.lab.sipp import Callers, start_callers
 from ivr.stack.root import ensure_root
 from ivr.telephony.capacity import busy_share, machine_ms
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from ivr.lab.crowd import Crowd
-    from ivr.lab.sipp import Report, Sipp
+    from ivr.lab.report import Report
+    from ivr.lab.sipp import Sipp
 
 FILL_RATE: Final = 10.0
 PATIENCE_MS: Final = 170_000

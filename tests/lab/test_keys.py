@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from ivr.lab.keys import ALAW_TYPE, EVENT_TYPE, capture
-from ivr.lab.sipp import Quantiles
+from ivr.lab.report import Quantiles
 
 pytestmark = pytest.mark.unit
 

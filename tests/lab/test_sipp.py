@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from ivr.lab.sipp import Agents, Callers, SippError, start_agents, start_callers
+from ivr.lab.report import SippError
+from ivr.lab.sipp import Agents, Callers, start_agents, start_callers
 from ivr.stack.root import ensure_root
 from tests.lab.line import KEY, lab_line
 
