@@ -59,6 +59,11 @@ class AriClient:
     block; what they raise goes to the loop's exception handler and stops nothing. A failing `on_connect` is a failed
     connection. After a silence of `silence_ms` events are proved again, within `hearing_ms`.
 
+    Asterisk runs what comes over one socket in its order, so a request that it does not answer in `timeout_ms` holds up
+    all that follow, and acting on without answers makes it worse (seen: sentences that were taken for refused played
+    one after another, each holding the next request, for minutes). Such a connection is given up like a broken one, and
+    the next tells what became of everything. A request with a `timeout_ms` of its own, and one over HTTP, fails alone.
+
     Lists travel over HTTP always: Asterisk builds each websocket message on its thread's stack of 496 kB (`ast_alloca`
     in res_http_websocket.c, 22.10), and a list of 600 channels ends it. Nor do they hold up the one socket.
 
@@ -188,8 +193,8 @@ class AriClient:
             request.disconnected(self._why)
             return reply
         self.stats.requests += 1
-        loop = asyncio.get_running_loop()
-        request.timer = loop.call_later(timeout_ms / 1000, self._expire, transport, request)
+        expire = self._expire if transport is self._lists or how.get("timeout_ms") else self._stuck
+        request.timer = asyncio.get_running_loop().call_later(timeout_ms / 1000, expire, transport, request)
         transport.send(request)
         return reply
 
@@ -197,6 +202,14 @@ class AriClient:
         self.stats.timeouts += 1
         request.expired()
         transport.forget(request)
+
+    def _stuck(self, transport: Transport, request: wire.Request) -> None:
+        """Nothing behind that request is answered either, and what became of it nobody knows: begin again."""
+        self.stats.timeouts += 1
+        if transport is self._transport and self._lost is not None:
+            reason = f"no answer to {request.operation.name} in {request.timeout_ms} ms"
+            self._hang_up(reason)
+            self._end(self._lost, reason)
 
     # The connection
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from ivr.ari.wire import Message, Request
 
 
+WINDOW: Final = 128
+"""Requests on their way at most: those that a broken connection leaves behind in Asterisk, which runs them still."""
+
+
 class WsTransport:
-    """All lanes share the socket, so their order holds; Asterisk runs requests one at a time as they come."""
+    """All lanes share the socket, so their order holds; Asterisk runs requests one at a time as they come.
+
+    What is beyond the `WINDOW` waits here for answers to the requests before it.
+    """
 
     def __init__(self, ws: aiohttp.ClientWebSocketResponse[bool], broken: Callable[[str], None]) -> None:
         self._ws = ws
@@ -26,6 +33,7 @@ class WsTransport:
         self._ids = count(1)
         self._waiting: dict[str, Request] = {}
         self._outbox: deque[tuple[Request, bytes]] = deque()
+        self._unanswered: set[str] = set()
         self._more = asyncio.Event()
         self._writer = asyncio.create_task(self._write(), name="ari-writer")
 
@@ -43,6 +51,9 @@ class WsTransport:
 
     def answer(self, message: Message) -> bool:
         """Settles the request of that id."""
+        self._unanswered.discard(message.request_id)
+        if self._outbox:
+            self._more.set()
         request = self._waiting.pop(message.request_id, None)
         if request is not None and message.status_code == wire.UNAUTHORIZED:
             request.disconnected(wire.SHUT_OUT)
@@ -74,11 +85,12 @@ class WsTransport:
             while True:
                 await self._more.wait()
                 self._more.clear()
-                while self._outbox:
+                while self._outbox and len(self._unanswered) < WINDOW:
                     request, frame = self._outbox.popleft()
                     if request.reply.done():
                         continue
                     request.sent = True
+                    self._unanswered.add(request.id)
                     await self._ws.send_frame(frame, aiohttp.WSMsgType.TEXT)
         except (aiohttp.ClientError, OSError) as error:
             self._broken(f"could not write: {error}")

@@ -155,7 +155,7 @@ class Line:
             terminateOn="#",
             lane=self._call,
         )
-        _when_refused(reply, refused)
+        _when_refused(reply, refused, unsent=True)  # a message that nobody records has no end that tells
 
     def hand_back(self) -> Reply[None]:
         """Give the caller to the dialplan's fallback."""
@@ -168,17 +168,21 @@ class Line:
         _when_refused(self._ari.channels.hangup(channelId=self._call, lane=self._call), refused)
 
 
-def _when_refused(reply: Reply[Any], tell: Callable[[], None], unless: str | None = None) -> None:
+def _when_refused(
+    reply: Reply[Any], tell: Callable[[], None], unless: str | None = None, *, unsent: bool = False
+) -> None:
     """Tell, and log, that a request was refused; 404, or `unless`, is how a caller's hang-up looks from here.
 
-    Of what was on its way when the connection went, nothing is told: the next one shows what became of it.
+    Where there is no connection nothing is told, but where `unsent` says so of what was not on its way yet: the next
+    connection shows what became of everything. Else a call would run through all that it has to say, to nobody, and
+    its agents would rest for calls that never rang.
     """
 
     def done(ended: Reply[Any]) -> None:
         refusal = ended.exception()
         if refusal is None:
             return
-        if isinstance(refusal, AriDisconnected) and refusal.sent:
+        if isinstance(refusal, AriDisconnected) and (refusal.sent or not unsent):
             return
         if unless is not None and isinstance(refusal, AriRefused) and unless in refusal.message:
             return
