@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from ivr.ari import (
     Reply,
     Unprocessable,
 )
+from ivr.ari.ws import WINDOW
 from tests.ari.conftest import APP, Heard, make
 from tests.ari.fake import LOSE, FakeAri, Say, refuse
 
@@ -199,6 +201,47 @@ async def test_a_lost_answer_is_a_timeout_and_its_late_one_is_nobodys(fake: Fake
         await heard.until(lambda: heard.events)
         assert (client.stats.timeouts, client.stats.late_answers) == (1, 1)
         assert client.connected
+
+
+async def test_a_request_that_is_never_answered_ends_the_connection(fake: FakeAri, heard: Heard) -> None:
+    """What is behind it would wait for ever; what became of it the next connection shows."""
+    never = asyncio.Event()
+    fake.on("POST", "channels/c/answer", Say(after=never), times=1)
+    async with make(fake, heard, timeout_ms=50) as client:
+        await client.wait_connected()
+        stuck, behind = client.channels.answer(channelId="c"), client.channels.ring(channelId="d")
+        with pytest.raises(AriDisconnected, match=r"no answer to channels\.answer in 50 ms") as caught:
+            await stuck
+        assert caught.value.sent
+        await asyncio.wait({asyncio.ensure_future(_settled(behind))})
+        await heard.until(lambda: client.stats.connections == 2)
+        await client.channels.answer(channelId="c")
+        assert client.stats.timeouts == 1
+
+
+async def _settled(reply: Reply[None]) -> None:
+    with contextlib.suppress(AriDisconnected):
+        await reply
+
+
+async def test_no_more_than_a_window_is_on_its_way(fake: FakeAri, heard: Heard) -> None:
+    answer = asyncio.Event()
+    fake.on("POST", "channels/[^/]+/ring", Say(after=answer))
+
+    def asked() -> int:
+        return sum(path.endswith("ring") for path in fake.paths())
+
+    async with make(fake, heard) as client:
+        await client.wait_connected()
+        replies = [client.channels.ring(channelId=f"c{n}") for n in range(2 * WINDOW)]
+        probe = client.asterisk.ping()  # behind them all
+        await fake.until(lambda: asked() == WINDOW)
+        assert not probe.done()
+        answer.set()
+        await asyncio.gather(*replies, probe)
+        assert [path for path in fake.paths() if path.endswith("ring")] == [
+            f"channels/c{n}/ring" for n in range(2 * WINDOW)
+        ]
 
 
 async def test_a_timeout_over_http_frees_its_lane(fake: FakeAri, heard: Heard) -> None:

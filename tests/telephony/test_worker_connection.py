@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ivr.core.plan import AgentId
 from ivr.queueing.model import NodeId, WorkerId
 from tests.ari.fake import LOSE, refuse
 from tests.telephony.switch import APP, Line
@@ -48,6 +49,24 @@ async def test_a_caller_in_a_menu_hears_it_again_and_goes_on(hall: Hall, end: st
     hall.switch.presses(call, "2")
     await hall.until(lambda: "menu-suite" in hall.switch.said(call))
     assert len(hall.switch.asked("POST", f"channels/{call}/answer")) == 1
+
+
+@ENDS
+async def test_an_agent_who_comes_in_the_gap_is_rung_after_it(hall: Hall, end: str) -> None:
+    """Nobody rests for a call that never rang, and no caller runs through the sentences that nobody plays."""
+    await hall.agent()
+    await hall.talks()
+    await hall.agent("bob")
+    await hall.queue.pause(AgentId("bob"), "pause", None)
+    call = await hall.waits()
+    async with Gap(hall, end):
+        await hall.queue.resume(AgentId("bob"))
+        await hall.until(lambda: hall.worker.calls.get(call).call.phase.offers, "the call knows of the offer")
+        await hall.until(lambda: hall.state_of(call, "offered"))
+    bob = await hall.agent_record("bob")
+    assert (bob.state, bob.misses) == ("offered", 0)
+    hall.switch.answers(await hall.rings(call))
+    await hall.until(lambda: hall.switch.talks(call))
 
 
 @ENDS
