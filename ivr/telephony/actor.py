@@ -173,6 +173,9 @@ class CallActor:
         """Take over a leg that was there before this actor."""
         n = offer_number(token)
         self._line.known(n, bridged=bridged)
+        for offer in _offers(self.call):
+            if offer.token == token:
+                self._line.on_phone(n, self._desk.agent(self._plan, offer.agent))
         if up:
             self._legs_up.add(n)
 

@@ -17,6 +17,7 @@ from ivr.telephony.actor import CallActor
 from ivr.telephony.callers import identify
 from ivr.telephony.ids import recording_name
 from ivr.telephony.line import Line
+from ivr.telephony.phones import Phones
 from ivr.telephony.plans import Plans
 from ivr.telephony.recorder import Recorder
 from ivr.telephony.tasks import Tasks
@@ -80,6 +81,7 @@ class Calls:
         self._seen = ALWAYS_OPEN
         self.full: Callable[[], bool] = lambda: False
         """Whether the machine has nothing left for one more call."""
+        self.phones = Phones()
         self._lives = Tasks()
 
     def __len__(self) -> int:
@@ -217,7 +219,7 @@ class Calls:
     def begin(self, call: Call) -> CallActor:
         """Return the living actor of a call that nobody here held."""
         plan = self.plans.of(call.plan)
-        line = Line(self._ari, self._app, call.id, self._sounds, plan.language)
+        line = Line(self._ari, self._app, call.id, self._sounds, plan.language, self.phones)
         recorder = Recorder.begin(self._recordings, call) if self._recordings else None
         actor = CallActor(call, plan, self, line, recorder)
         self._actors[call.id] = actor
@@ -231,6 +233,7 @@ class Calls:
         for actor in self._actors.values():
             actor.abandon()
         self._actors.clear()
+        self.phones.forget()
         self._lives.cancel()
 
     async def give_back(self) -> None:

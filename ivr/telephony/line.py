@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ivr.ari import AriClient, Reply
     from ivr.core.caller import CallId
     from ivr.core.plan import Agent, PromptId
+    from ivr.telephony.phones import Phones
 
 _log = log.get("line")
 
@@ -32,8 +33,11 @@ _WITHOUT_CALLER = "originator channel was not found"
 class Line:
     """One caller's channel, and the legs and bridges that are its own. Its prompts are `sounds`/`language`/`id`."""
 
-    def __init__(self, ari: AriClient, app: str, call: CallId, sounds: str, language: str) -> None:
+    def __init__(
+        self, ari: AriClient, app: str, call: CallId, sounds: str, language: str, phones: Phones
+    ) -> None:
         self._ari = ari
+        self._phones = phones
         self._app = app
         self._call = call
         self._sounds = sounds
@@ -56,6 +60,10 @@ class Line:
         self._legs.add(n)
         if bridged:
             self._bridges.add(n)
+
+    def on_phone(self, n: int, agent: Agent) -> None:
+        """Note that a leg is on that agent's phone."""
+        self._phones.has(self._leg(n), agent.endpoint)
 
     def leg_gone(self, n: int) -> None:
         """Note that Asterisk ended a leg."""
@@ -99,28 +107,36 @@ class Line:
         self._ari.channels.stopMoh(channelId=self._call, lane=self._call)
 
     def dial(self, token: str, agent: Agent, ring_ms: int, refused: Callable[[], None], beyond: str = "") -> None:
-        """Ring an agent; the leg enters our application when it is up.
+        """Ring an agent, whose phone is free of its last call by then; the leg enters our application when it is up.
 
         `beyond` is the node where the agent's phone is registered; empty: it is ours.
         """
         n = offer_number(token)
         self._legs.add(n)
-        reply = self._ari.channels.originateWithId(
-            channelId=str(OwnId("leg", self._call, n)),
-            endpoint=f"PJSIP/{agent.endpoint}" + (f"@node-{beyond}" if beyond else ""),
-            app=self._app,
-            appArgs=f"leg,{self._call},{token}",
-            timeout=max(1, ring_ms // 1000),
-            originator=self._call,
-            lane=self._call,
-        )
 
-        def failed() -> None:
-            if not isinstance(reply.exception(), AriRefused):  # what Asterisk did is unknown
-                self.drop_leg(token)
-            refused()
+        def ring() -> None:
+            if n not in self._legs:
+                return  # not wanted any more
+            self.on_phone(n, agent)
+            reply = self._ari.channels.originateWithId(
+                channelId=self._leg(n),
+                endpoint=f"PJSIP/{agent.endpoint}" + (f"@node-{beyond}" if beyond else ""),
+                app=self._app,
+                appArgs=f"leg,{self._call},{token}",
+                timeout=max(1, ring_ms // 1000),
+                originator=self._call,
+                lane=self._call,
+            )
 
-        _when_refused(reply, failed, unless=_WITHOUT_CALLER)
+            def failed() -> None:
+                if not isinstance(reply.exception(), AriRefused):  # what Asterisk did is unknown
+                    self.drop_leg(token)
+                refused()
+
+            self._gone_if(AriRefused, n, reply)
+            _when_refused(reply, failed, unless=_WITHOUT_CALLER)
+
+        self._phones.when_free(agent.endpoint, ring)
 
     def bridge(self, token: str, refused: Callable[[], None]) -> None:
         """Join the caller and the leg of that offer, two parties and no mixing by software."""
@@ -128,9 +144,7 @@ class Line:
         bridge = str(OwnId("br", self._call, n))
         self._bridges.add(n)
         self._ari.bridges.createWithId(bridgeId=bridge, type="mixing", lane=self._call)
-        reply = self._ari.bridges.addChannel(
-            bridgeId=bridge, channel=f"{self._call},{OwnId('leg', self._call, n)}", lane=self._call
-        )
+        reply = self._ari.bridges.addChannel(bridgeId=bridge, channel=f"{self._call},{self._leg(n)}", lane=self._call)
         _when_refused(reply, refused)
 
     def drop_leg(self, token: str) -> None:
@@ -138,10 +152,23 @@ class Line:
         n = offer_number(token)
         if n in self._legs:
             self._legs.discard(n)
-            self._ari.channels.hangup(channelId=str(OwnId("leg", self._call, n)), lane=self._call)
+            self._phones.leaves(self._leg(n))
+            self._gone_if(NotFound, n, self._ari.channels.hangup(channelId=self._leg(n), lane=self._call))
         if n in self._bridges:
             self._bridges.discard(n)
             self._ari.bridges.destroy(bridgeId=str(OwnId("br", self._call, n)), lane=self._call)
+
+    def _leg(self, n: int) -> str:
+        return str(OwnId("leg", self._call, n))
+
+    def _gone_if(self, refusal: type[AriRefused], n: int, reply: Reply[Any]) -> None:
+        """Note that a leg is not there, should Asterisk say so."""
+
+        def done(ended: Reply[Any]) -> None:
+            if isinstance(ended.exception(), refusal):
+                self._phones.gone(self._leg(n))
+
+        reply.add_done_callback(done)
 
     def record(self, serial: int, max_ms: int, refused: Callable[[], None]) -> None:
         """Record the caller; # or silence ends it."""

@@ -110,6 +110,7 @@ class Reconciler:
         for bridge in repairs.bridges:
             mended.append("stray_bridge")
             await self._end_bridge(bridge)
+        self._calls.phones.forget()  # whose legs may have ended unheard
         settled = [self._adopt(adoption) for adoption in repairs.adopt]
         for channel in repairs.new:
             mended.append("channel_without_call")

@@ -96,8 +96,10 @@ class Router:
             self._codes.over(channel)
             if actor := self._calls.get(channel):
                 actor.put(ev.HungUp())
-        elif own.kind == "leg" and (actor := self._calls.get(own.call)):
-            actor.leg_gone(own.n, leg_failure(cause), lost=leg_lost(cause))
+        elif own.kind == "leg":
+            self._calls.phones.gone(channel)
+            if actor := self._calls.get(own.call):
+                actor.leg_gone(own.n, leg_failure(cause), lost=leg_lost(cause))
 
     def _recorded(self, event: Event) -> None:
         own = recorded(event.recording or "")

@@ -9,6 +9,7 @@ from ivr.core.caller import CallId
 from ivr.core.plan import Agent, AgentId
 from ivr.telephony.events import leg_failure
 from ivr.telephony.line import Line
+from ivr.telephony.phones import Phones
 from tests.ari.fake import FakeAri, refuse
 
 pytestmark = pytest.mark.unit
@@ -30,11 +31,14 @@ async def test_an_agent_has_not_failed_because_the_caller_is_gone(status: int, m
         fake.on("POST", "channels/leg.*", refuse(status, message))
         async with AriClient(fake.url, fake.user, fake.password, "ivr-a") as client:
             await client.wait_connected()
-            Line(client, "ivr-a", CallId("a-1.1"), "/sounds", "fr").dial(
+            Line(client, "ivr-a", CallId("a-1.1"), "/sounds", "fr", phones := Phones()).dial(
                 "e:1", ALICE, 5_000, lambda: heard.append("failed")
             )
             await client.asterisk.ping(lane="a-1.1")
+            assert len(phones) == (status == 500)
+            phones.forget()
     assert heard == told
+    assert len(phones) == 0
 
 
 @pytest.mark.parametrize("cause", range(128))
