@@ -28,10 +28,11 @@ class StateLost(QueueError):
 
 
 class QueueUnavailable(QueueError):
-    """Redis did not answer, after every try that the retry policy allows."""
+    """Redis did not answer, after every try that the retry policy allows. `mute`: it is there and says nothing."""
 
-    def __init__(self, site: SiteId, command: str, tries: int) -> None:
+    def __init__(self, site: SiteId, command: str, tries: int, *, mute: bool = False) -> None:
         super().__init__(f"site {site}: {command} failed {tries} times, Redis is away")
+        self.mute = mute
         self.site = site
         self.command = command
         self.tries = tries

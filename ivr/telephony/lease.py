@@ -67,24 +67,31 @@ class NodeLease:
 
     async def keep(self, lost: Callable[[Loss], Awaitable[None]]) -> None:
         """Renew it for ever; `lost` says why it is no longer sure, stops all acts and takes it again."""
-        renewed = woke = self._monotonic()
+        renewed = self._monotonic()
         while True:
+            slept = self._monotonic()
             await asyncio.sleep(LEASE_EVERY_S)
             now = self._monotonic()
-            frozen, woke = (now - woke) * 1000 > LEASE_MS - LEASE_MARGIN_MS, now
             if (now - renewed) * 1000 > LEASE_MS - LEASE_MARGIN_MS:
+                frozen = (now - slept) * 1000 > LEASE_MS - LEASE_MARGIN_MS
                 await lost("frozen" if frozen else "redis away")
-                renewed = woke = self._monotonic()
+                renewed = self._monotonic()
                 continue
             try:
-                leased = await self._queue.lease(self._node, self._id, LEASE_MS)
+                renewed, granted = await self._renewed()
             except QueueError:
                 continue
-            if leased.granted:
-                renewed = now
-            else:
+            if not granted:
                 await lost("taken")
-                renewed = woke = self._monotonic()
+                renewed = self._monotonic()
+
+    async def _renewed(self) -> tuple[float, bool]:
+        """Ask for it again; since when it is ours, and whether. An answer that was long on its way tells little."""
+        while True:
+            asked = self._monotonic()
+            leased = await self._queue.lease(self._node, self._id, LEASE_MS)
+            if not leased.granted or self._monotonic() - asked <= LEASE_EVERY_S:
+                return asked, leased.granted
 
     async def give_back(self) -> None:
         """Let another worker have the node at once."""

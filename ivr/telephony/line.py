@@ -33,9 +33,7 @@ _WITHOUT_CALLER = "originator channel was not found"
 class Line:
     """One caller's channel, and the legs and bridges that are its own. Its prompts are `sounds`/`language`/`id`."""
 
-    def __init__(
-        self, ari: AriClient, app: str, call: CallId, sounds: str, language: str, phones: Phones
-    ) -> None:
+    def __init__(self, ari: AriClient, app: str, call: CallId, sounds: str, language: str, phones: Phones) -> None:
         self._ari = ari
         self._phones = phones
         self._app = app

@@ -11,12 +11,13 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from redis.exceptions import RedisError
+
 from ivr import log
 from ivr.ledger.errors import LedgerError
 from ivr.queueing.cancelling import heeding
 from ivr.queueing.errors import QueueError
 from ivr.queueing.model import NodeId, WorkerId
-from ivr.queueing.queue import AWAY
 from ivr.queueing.retry import Retry
 from ivr.queueing.stream import KEPT, Line
 from ivr.telephony.liveness import is_dead, own_name
@@ -107,7 +108,7 @@ class Projection:
             while True:
                 try:
                     more = await self.step()
-                except (LedgerError, QueueError, *AWAY) as error:
+                except (LedgerError, QueueError, RedisError) as error:
                     failures += 1
                     if failures == 1:
                         _log.error("history is not copied to the ledger; its lines are kept", reason=str(error))

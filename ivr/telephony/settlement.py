@@ -155,28 +155,32 @@ class Settlement:
                         answers = 0
                         await self._return()
                 elif self._queue.doubtful and self.holds:
-                    await self._compare()
+                    if await self._queue.answers(self._queue.home):  # or it would be asked while everybody waits
+                        await self._compare()
                 elif looks % PAUSES_EVERY == 0 and self._queue.sheltered:
                     people = await self._queue.people()
                     self._paused = tuple(agent for agent in people if agent.pause is not None)
             except QueueError as error:
                 _log.debug("the queue is still unsettled", reason=str(error))
 
-    async def _lost(self, home: Home, epoch: Epoch | None, _why: QueueError) -> bool:
+    async def _lost(self, home: Home, epoch: Epoch | None, why: QueueError) -> bool:
         """Answer a command that found no Redis at `home`, or another epoch: whether to send it again."""
         async with self._moving:
             if (self._queue.home, self._queue.epoch) != (home, epoch):
                 return True
-            if not await self._recover(home):
+            if not await self._recover(home, mute=isinstance(why, QueueUnavailable) and why.mute):
                 return False
         await self._look()
         return True
 
-    async def _recover(self, home: Home) -> bool:
-        """Bring everything into a new epoch of that home, or into the emergency when it is away."""
+    async def _recover(self, home: Home, *, mute: bool) -> bool:
+        """Bring everything into a new epoch of that home, or into the emergency when it is away.
+
+        One that is `mute` is not asked once more, where there is another: each question takes a second.
+        """
         homes: list[Home] = [home]
         if home == "shared" and self._queue.sheltered:
-            homes.append("emergency")
+            homes = ["emergency"] if mute else ["shared", "emergency"]
         for where in homes:
             try:
                 async with self._queue.quiet(patience_s=0.0):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import TimeoutError as RedisMute
 
 from ivr.ari import AriClient, Backoff
 from ivr.core.caller import CallId
@@ -45,17 +46,20 @@ redis, redis_url, site = of_queueing.redis, of_queueing.redis_url, of_queueing.s
 
 
 class Shaky:
-    """A Redis client that can be away."""
+    """A Redis client that can be away: refused, or `mute`, and then nothing answers in time."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self.away = False
+        self.mute = False
         self.refused = 0
+        self.unheard: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
-        if self.away:
+        if self.away or self.mute:
             self.refused += 1
-            raise RedisAway("away")
+            self.unheard.append(name)
+            raise RedisMute("no answer in time") if self.mute else RedisAway("away")
         return getattr(self._redis, name)
 
 

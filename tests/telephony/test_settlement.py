@@ -95,6 +95,21 @@ async def test_while_the_shared_redis_is_away_callers_keep_their_places_and_reac
 
 
 @pytest.mark.redis
+async def test_a_redis_that_stands_still_is_not_asked_again_while_callers_wait(sheltered: Hall) -> None:
+    """Each question would take a second, and while the state moves no command goes out."""
+    hall = sheltered
+    await hall.agent("alice")
+    call = await hall.waits()
+    leg = await hall.rings(call)
+    hall.redis.mute = True
+    await _home(hall, "emergency")
+    hall.switch.answers(await hall.rings(call, besides=leg))
+    await hall.until(lambda: hall.switch.talks(call), "they talk")
+    assert "time" not in hall.redis.unheard
+    assert "fcall" in hall.redis.unheard
+
+
+@pytest.mark.redis
 async def test_an_agent_who_is_not_there_keeps_nobody_from_the_emergency(sheltered: Hall) -> None:
     hall = sheltered
     hall.switch.phones["agent-bob"] = "offline"
