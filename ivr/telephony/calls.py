@@ -15,6 +15,7 @@ from ivr.ledger.workdays import due
 from ivr.queueing.model import News, Offer, Withdrawn
 from ivr.telephony.actor import CallActor
 from ivr.telephony.callers import identify
+from ivr.telephony.fallback import FallbackCallers
 from ivr.telephony.ids import recording_name
 from ivr.telephony.line import Line
 from ivr.telephony.phones import Phones
@@ -82,6 +83,7 @@ class Calls:
         self.full: Callable[[], bool] = lambda: False
         """Whether the machine has nothing left for one more call."""
         self.phones = Phones()
+        self.fallback = FallbackCallers(ari, app)
         self._lives = Tasks()
 
     def __len__(self) -> int:
@@ -210,11 +212,16 @@ class Calls:
             return
         called, number, presentation = (*args[1:4], "", "", "")[:3]
         self._owed.pop(call_id, None)
+        self.fallback.forget(call_id)
+        crowded = len(self) >= self.plans.current.max_calls or self.full()
+        actor = self.begin(self.introduced(call_id, called, number, presentation, self.now() - max(0, age_ms)))
+        actor.put(ev.Started(full=crowded))
+
+    def introduced(self, call_id: CallId, called: str, number: str, presentation: str, arrival: int) -> Call:
+        """Return the call of a caller, of whom extensions.conf says so much, as it begins."""
         plan = self.plans.current
         caller = identify(call_id, number, presentation, plan, self._ref_key)
-        call = Call(call_id, caller, called, plan.version, self.now() - max(0, age_ms))
-        crowded = len(self) >= plan.max_calls or self.full()
-        self.begin(call).put(ev.Started(full=crowded))
+        return Call(call_id, caller, called, plan.version, arrival)
 
     def begin(self, call: Call) -> CallActor:
         """Return the living actor of a call that nobody here held."""

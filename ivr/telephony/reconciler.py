@@ -104,6 +104,8 @@ class Reconciler:
             else:
                 mended.append("call_without_channel")
                 await self._close(call_id, "call_without_channel")
+        if restarted:
+            mended += await self._call_back(now)
         for leg in repairs.legs:
             mended.append("stray_leg")
             await self._end_leg(leg)
@@ -115,10 +117,20 @@ class Reconciler:
         for channel in repairs.new:
             mended.append("channel_without_call")
             self._arrives(channel, now)
+        await self._calls.fallback.look(channels)
         self._began = began
         self._count(mended, "connect")
         if repairs.adopt or mended:
             self._tasks.start(self._say_adopted(repairs, mended, settled, started))
+
+    async def _call_back(self, now: int) -> list[Kind]:
+        """Have everybody called back whom the fallback served when Asterisk ended. Raises AriError."""
+        guests = [guest for guest in await self._calls.fallback.cut_off() if self._calls.get(guest.call) is None]
+        for guest in guests:
+            arrival = self._calls.now() - max(0, now - guest.arrival)
+            call = self._calls.introduced(guest.call, guest.called, guest.number, guest.presentation, arrival)
+            self._tell(self._calls.begin(call), "crash", ev.Dropped())
+        return ["crash"] * len(guests)
 
     async def _end_unreadable(self, held: Mapping[CallId, Held | None]) -> None:
         """End the records that no version wrote: their callers are taken as new."""
@@ -182,6 +194,7 @@ class Reconciler:
         records = {record.call: record for record in await self._queue.calls_of(self._node)}
         if not ours():
             return  # what was seen belongs to another connection
+        await self._calls.fallback.look(channels)
         actors = {actor.id: actor.call for actor in self._calls if not actor.over}
         held = self._held(record for record in records.values() if not self._calls.owes(record.call))
         await self._calls.plans.learn(known.call.plan for known in held.values() if known is not None)

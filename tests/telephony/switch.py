@@ -95,6 +95,12 @@ class Switch:
         self.enters(name)
         return name
 
+    def in_fallback(self) -> str:
+        """A caller whom the dialplan has, as no worker took them; returns the channel."""
+        name = f"a-1.{next(_numbers)}"
+        self.channels[name] = Line(name, f"PJSIP/trunk-{name}", "Up")
+        return name
+
     def dials(self, agent: str, code: str) -> str:
         """An agent's phone dials a code; returns the channel."""
         name = f"a-1.{next(_numbers)}"

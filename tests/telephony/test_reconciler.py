@@ -16,7 +16,8 @@ from ivr.queueing.errors import QueueUnavailable
 from ivr.queueing.model import NodeId
 from ivr.queueing.stream import lines
 from ivr.telephony import reconciler
-from tests.telephony.switch import Line
+from tests.ari.fake import Say
+from tests.telephony.switch import CALLED, Line
 from tests.telephony.test_codes import with_codes
 
 if TYPE_CHECKING:
@@ -302,6 +303,28 @@ async def test_a_crash_of_asterisk_frees_the_agents_and_calls_everybody_back(hal
     assert "coupé" in KINDS["dropped"]
     if worker == "dies too":
         await hall.stop()
+
+
+async def test_a_crash_of_asterisk_loses_nobody_whom_the_fallback_served(hall: Hall) -> None:
+    """No event and no record tells of them: they are seen at each look."""
+    said = {"IVR_CALLED": CALLED, "IVR_CALLER": "+33612345678", "IVR_PRES": "allowed_not_screened"}
+    hall.fake.on("GET", "channels/[^/]+/variable", lambda asked: Say(200, {"value": said[asked.query["variable"]]}))
+    spoke, gone, taken, there = (hall.switch.in_fallback() for _ in range(4))
+    recordings = [{"name": f"fallback/{spoke}-0612345678", "format": "wav"}]
+    hall.fake.on("GET", "recordings/stored", Say(200, recordings))
+    await hall.worker._reconciler.look()
+    hall.switch.channels.pop(gone)
+    await hall.worker._reconciler.look()
+    hall.switch.enters(taken, ("caller", CALLED, "+33612345678", "allowed"))
+    await hall.until(lambda: hall.phase(taken) == "InMenu")
+    hall.switch.ends(taken)
+    await hall.until(lambda: not hall.phase(taken))
+    await crash(hall)
+    await hall.fake.listen()
+    await hall.until(lambda: hall.worker.connected)
+    await hall.nothing_left()
+    assert await all_told(hall) == {there: f"dropped {hall.plan.general}"}
+    assert counted(hall, "connect") == {"crash": 1}
 
 
 def _ended(hall: Hall) -> list[Any]:
