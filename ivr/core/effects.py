@@ -69,7 +69,7 @@ class JoinQueue:
 class LeaveQueue:
     """Give the place up; an agent who was offered is free again. `reason` is for the call's history."""
 
-    reason: Literal["told", "crash", "outside", "closing"] = "told"
+    reason: Literal["told", "crash", "outside", "closing", "astray"] = "told"
 
 
 @dataclass(frozen=True, slots=True)

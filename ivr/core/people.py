@@ -103,10 +103,10 @@ def queue_lost(turn: Turn) -> None:
 
 
 def offer_made(turn: Turn, made: ev.OfferMade) -> None:
-    """An agent is reserved: ring them, while the caller hears on."""
+    """An agent is reserved: ring them, while the caller hears on. Who does not wait leaves the line: no agent rests."""
     phase = turn.call.phase
     if not isinstance(phase, Waiting):
-        turn.do(fx.Decline(made.token, "failed"))
+        turn.do(fx.LeaveQueue("astray"))
         return
     if offered(phase, made.token):
         return

@@ -28,11 +28,10 @@ class StateLost(QueueError):
 
 
 class QueueUnavailable(QueueError):
-    """Redis did not answer, after every try that the retry policy allows. `mute`: it is there and says nothing."""
+    """Redis did not answer, after every try that the retry policy allows."""
 
-    def __init__(self, site: SiteId, command: str, tries: int, *, mute: bool = False) -> None:
+    def __init__(self, site: SiteId, command: str, tries: int) -> None:
         super().__init__(f"site {site}: {command} failed {tries} times, Redis is away")
-        self.mute = mute
         self.site = site
         self.command = command
         self.tries = tries

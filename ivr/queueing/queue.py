@@ -195,8 +195,7 @@ class Queue:
                 failures += 1
                 spent_ms = (time.monotonic() - began) * 1000
                 if failures >= self._retry.attempts or spent_ms >= self._retry.within_ms:
-                    mute = isinstance(error, of_redis.TimeoutError)
-                    raise QueueUnavailable(self.site, command.name, failures, mute=mute) from error
+                    raise QueueUnavailable(self.site, command.name, failures) from error
                 await asyncio.sleep(self._retry.pause_s(failures))
 
     async def _send(self, command: Command[R]) -> R:

@@ -157,6 +157,7 @@ class CallActor:
                 for offer in offers:
                     self.put(ev.OfferWithdrawn(offer.token))
             case _:
+                await queue.leave(self.id, "settled")
                 await queue.save(self.id, node, encode(call), call.arrival, again=True)
 
     def knows(self, token: str) -> bool:

@@ -85,6 +85,7 @@ class Settlement:
         self._calls = calls
         self._metrics = metrics
         self._moving = asyncio.Lock()
+        self._moves = 0
         self._paused: tuple[AgentRecord, ...] = ()
         self._said = ""
         self.holds = False
@@ -163,24 +164,29 @@ class Settlement:
             except QueueError as error:
                 _log.debug("the queue is still unsettled", reason=str(error))
 
-    async def _lost(self, home: Home, epoch: Epoch | None, why: QueueError) -> bool:
-        """Answer a command that found no Redis at `home`, or another epoch: whether to send it again."""
+    async def _lost(self, home: Home, epoch: Epoch | None, _why: QueueError) -> bool:
+        """Answer a command that found no Redis at `home`, or another epoch: whether to send it again.
+
+        Of the commands that fail together the first brings back what is lost: each time costs every offer its ringing.
+        """
+        moves = self._moves
         async with self._moving:
-            if (self._queue.home, self._queue.epoch) != (home, epoch):
+            if self._moves != moves or (self._queue.home, self._queue.epoch) != (home, epoch):
                 return True
-            if not await self._recover(home, mute=isinstance(why, QueueUnavailable) and why.mute):
+            if not await self._recover(home):
                 return False
+            self._moves += 1
         await self._look()
         return True
 
-    async def _recover(self, home: Home, *, mute: bool) -> bool:
-        """Bring everything into a new epoch of that home, or into the emergency when it is away.
+    async def _recover(self, home: Home) -> bool:
+        """Bring everything into that home, or into the emergency when it is away.
 
-        One that is `mute` is not asked once more, where there is another: each question takes a second.
+        It is asked once more whether it is: a process that stood still finds every answer late.
         """
         homes: list[Home] = [home]
         if home == "shared" and self._queue.sheltered:
-            homes = ["emergency"] if mute else ["shared", "emergency"]
+            homes.append("emergency")
         for where in homes:
             try:
                 async with self._queue.quiet(patience_s=0.0):

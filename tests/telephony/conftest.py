@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisAway
-from redis.exceptions import TimeoutError as RedisMute
 
 from ivr.ari import AriClient, Backoff
 from ivr.core.caller import CallId
@@ -46,20 +45,17 @@ redis, redis_url, site = of_queueing.redis, of_queueing.redis_url, of_queueing.s
 
 
 class Shaky:
-    """A Redis client that can be away: refused, or `mute`, and then nothing answers in time."""
+    """A Redis client that can be away."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self.away = False
-        self.mute = False
         self.refused = 0
-        self.unheard: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
-        if self.away or self.mute:
+        if self.away:
             self.refused += 1
-            self.unheard.append(name)
-            raise RedisMute("no answer in time") if self.mute else RedisAway("away")
+            raise RedisAway("away")
         return getattr(self._redis, name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -92,21 +93,6 @@ async def test_while_the_shared_redis_is_away_callers_keep_their_places_and_reac
     hall.switch.ends(second)
     hall.switch.ends(third)
     await hall.nothing_left()
-
-
-@pytest.mark.redis
-async def test_a_redis_that_stands_still_is_not_asked_again_while_callers_wait(sheltered: Hall) -> None:
-    """Each question would take a second, and while the state moves no command goes out."""
-    hall = sheltered
-    await hall.agent("alice")
-    call = await hall.waits()
-    leg = await hall.rings(call)
-    hall.redis.mute = True
-    await _home(hall, "emergency")
-    hall.switch.answers(await hall.rings(call, besides=leg))
-    await hall.until(lambda: hall.switch.talks(call), "they talk")
-    assert "time" not in hall.redis.unheard
-    assert "fcall" in hall.redis.unheard
 
 
 @pytest.mark.redis
@@ -271,3 +257,51 @@ async def test_both_away_the_desk_has_the_callers_and_one_back_is_enough(
     await _home(hall, "shared")
     hall.switch.ends(name)
     await hall.nothing_left()
+
+
+@pytest.mark.redis
+async def test_commands_that_fail_together_bring_back_what_is_lost_once(
+    sheltered: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time costs every phone that rings its ringing."""
+    hall = sheltered
+    await hall.agent("alice")
+    call = await hall.waits()
+    await hall.rings(call)
+    settlement = hall.worker._settlement
+    recover, times = settlement._recover, 0
+
+    async def back_by_now(home: Any) -> bool:
+        nonlocal times
+        times += 1
+        hall.redis.away = False
+        return await recover(home)
+
+    monkeypatch.setattr(settlement, "_recover", back_by_now)
+    hall.redis.away = True
+    await asyncio.gather(*(hall.queue.status(CallId(call)) for _ in range(8)))
+    assert (times, hall.queue.home) == (1, "shared")
+
+
+@pytest.mark.redis
+async def test_who_is_in_no_line_any_more_is_offered_to_nobody(sheltered: Hall) -> None:
+    """The queue takes a caller for one who waits, who is in the menu: that is put right, and no agent rests for it."""
+    hall = sheltered
+    await hall.agent("alice")
+    talking, _ = await hall.talks()
+    call = await hall.in_menu()
+    await hall.queue.join(CallId(call), NodeId("a"), T, 1)
+    await hall.until(lambda: hall.state_of(call, "waiting"))
+    hall.switch.ends(talking)
+    await hall.until(lambda: hall.state_of(call, "held"))
+    await hall.until(hall.idle)
+    await hall.queue.join(CallId(call), NodeId("a"), T, 1)
+    await hall.until(lambda: hall.state_of(call, "held"))
+    await hall.until(hall.idle)
+    assert (await hall.agent_record()).hold is None
+    await hall.queue.pause(AgentId("alice"), "pause", None)
+    await hall.queue.join(CallId(call), NodeId("a"), T, 1)
+    actor = hall.worker.calls.get(call)
+    assert actor is not None
+    await actor.tell(hall.queue)
+    assert await hall.state_of(call, "held")
