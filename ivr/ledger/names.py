@@ -102,6 +102,7 @@ LEAVES: Final = {
     "crash": "l'appel est coupé",
     "outside": "un autre organisme lui est indiqué",
     "closing": "le service ferme ; sa demande est gardée",
+    "astray": "il n'attendait plus",
 }
 REPAIRS: Final = {
     "channel_without_call": "personne ne s'occupait de l'appel, il est pris comme un nouvel appel",
