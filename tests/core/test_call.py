@@ -1,81 +1,22 @@
-"""The machine of one call: the stories that a caller lives, and what holds in all of them."""
+"""The machine of one call: the stories that a caller lives."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core.adoption import may_play
-from ivr.core.call import Env, step
-from ivr.core.caller import Caller, CallerRef, CallId
-from ivr.core.plan import AgentId, GroupId, HoursId, Plan, TopicId
-from ivr.core.schedule import ALWAYS_OPEN, Calendar, Span, Timeline
-from ivr.core.state import (
-    SCHEMA,
-    Apologising,
-    Call,
-    Ended,
-    InMenu,
-    Parting,
-    Promising,
-    Talking,
-    Waiting,
-    decode,
-    durable,
-    encode,
-)
-from tests.plans import rich_plan, small_plan
+from ivr.core.caller import Caller, CallerRef
+from ivr.core.plan import AgentId, GroupId, TopicId
+from ivr.core.state import Apologising, InMenu, Parting, Talking, Waiting, decode, durable, encode
+from tests.core.story import NOW, PLAN, Story, at_menu, kinds, new_call, talking, waiting
 
 pytestmark = pytest.mark.unit
 
-PLAN = small_plan()
-MANY = replace(PLAN, topics={id_: replace(topic, strategy="ring-many") for id_, topic in PLAN.topics.items()})
-RICH = rich_plan()
-NOW = 1_700_000_000_000
 UP: tuple[str, ev.LegState] = ("e:1", "up")
-
-
-def caller(klass: str = "normal") -> Caller:
-    return Caller(CallerRef("r"), "+33639980001", "open", "relay" if klass == "relay" else "normal")
-
-
-def new_call(klass: str = "normal") -> Call:
-    return Call(CallId("a-1.1"), caller(klass), "0536490000", PLAN.version, NOW)
-
-
-class Story:
-    """A call under test: what was said to it and what it asked for."""
-
-    def __init__(self, call: Call | None = None, plan: Plan = PLAN, calendar: Calendar = ALWAYS_OPEN) -> None:
-        self.call = call or new_call()
-        self.plan = plan
-        self.calendar = calendar
-        self.now = NOW
-        self.effects: list[fx.Effect] = []
-
-    def tell(self, *inputs: ev.Input) -> list[fx.Effect]:
-        said: list[fx.Effect] = []
-        for happened in inputs:
-            self.call, effects = step(self.call, happened, self.env)
-            said.extend(effects)
-        self.effects.extend(said)
-        return said
-
-    @property
-    def env(self) -> Env:
-        return Env(self.now, self.plan, self.calendar)
-
-    def prompt_ends(self) -> list[fx.Effect]:
-        return self.tell(ev.PromptDone(getattr(self.call.phase, "play", 0)))
-
-    def time_runs_out(self) -> list[fx.Effect]:
-        return self.tell(ev.TimerFired(self.call.timer))
 
 
 def asked_for(story: Story) -> str:
@@ -83,27 +24,9 @@ def asked_for(story: Story) -> str:
     return story.call.phase.topic
 
 
-def kinds(effects: list[fx.Effect]) -> list[str]:
-    return [type(effect).__name__ for effect in effects]
-
-
-def at_menu() -> Story:
-    story = Story()
-    story.tell(ev.Started())
-    return story
-
-
-def waiting() -> Story:
-    story = at_menu()
-    story.tell(ev.Digit("1"), ev.Queued(1, staffed=True))
-    return story
-
-
-def talking() -> Story:
-    story = waiting()
-    story.tell(ev.OfferMade("e:1", AgentId("alice")), ev.AgentAnswered("e:1"), ev.Accepted("e:1"))
-    story.now += 10_000
-    return story
+def asked_for_after(story: Story, happened: ev.Input) -> str:
+    story.tell(happened)
+    return asked_for(story)
 
 
 def test_the_call_is_answered_and_the_menu_is_heard() -> None:
@@ -346,11 +269,6 @@ def test_nobody_left_is_told_while_waiting_but_not_while_a_phone_rings() -> None
     assert asked_for_after(story, ev.Unstaffed()) == "etat-civil"
 
 
-def asked_for_after(story: Story, happened: ev.Input) -> str:
-    story.tell(happened)
-    return asked_for(story)
-
-
 def test_a_long_wait_offers_a_message_and_puts_nobody_out() -> None:
     story = waiting()
     assert story.tell(ev.Digit("2")) == []
@@ -463,171 +381,3 @@ def test_a_crash_takes_no_promise_back_and_no_answer_away() -> None:
     talk.tell(ev.AgentLeft("e:1"))
     talk.tell(ev.Dropped())
     assert talk.tell(ev.HungUp()) == [fx.Finish("answered")]
-
-
-SERIALS = st.integers(0, 40)
-TOKENS = st.sampled_from(["e:1", "e:2", "e:3"])
-INPUTS: st.SearchStrategy[ev.Input] = st.one_of(
-    st.builds(ev.Started, st.booleans()),
-    st.builds(
-        ev.Adopted,
-        st.dictionaries(TOKENS, st.sampled_from(["none", "ringing", "up"])).map(lambda legs: tuple(legs.items())),
-        st.none() | TOKENS,
-        st.booleans(),
-        st.lists(SERIALS, max_size=3).map(tuple),
-    ),
-    st.builds(ev.Digit, st.sampled_from([*"0123456789*#", "A"])),
-    st.builds(ev.PromptDone, SERIALS, st.booleans()),
-    st.builds(ev.TimerFired, SERIALS),
-    st.builds(ev.Queued, st.integers(0, 5), st.booleans()),
-    st.builds(ev.Queued, st.integers(0, 5), st.booleans(), st.sampled_from(["etat-civil", "accueil"])),
-    st.just(ev.HoursChanged()),
-    st.just(ev.QueueLost()),
-    st.just(ev.Unstaffed()),
-    st.just(ev.Overflowed()),
-    st.builds(ev.OfferMade, TOKENS, st.sampled_from([AgentId("alice"), AgentId("bob")])),
-    st.builds(ev.OfferWithdrawn, TOKENS),
-    st.builds(ev.AgentAnswered, TOKENS),
-    st.builds(ev.AgentFailed, TOKENS, st.sampled_from(["miss", "busy", "failed"])),
-    st.builds(ev.AgentLeft, TOKENS, st.booleans()),
-    st.builds(ev.Accepted, TOKENS),
-    st.builds(ev.AcceptRefused, TOKENS),
-    st.builds(ev.BridgeFailed, TOKENS),
-    st.builds(ev.RecordingDone, SERIALS, st.booleans()),
-    st.just(ev.Promised()),
-    st.just(ev.PromiseFailed()),
-    st.just(ev.Dropped()),
-)
-CURRENT = st.sampled_from(["prompt", "timer", "input"])
-PLANS = st.sampled_from([PLAN, MANY, RICH])
-
-
-def hours(changes: list[int]) -> Timeline:
-    """Open and closed in turn, from two hours before NOW on, each for so many seconds."""
-    start, spans = NOW - 7_200_000, list[Span]()
-    for n, seconds in enumerate(changes):
-        spans.append(Span(start, start + seconds * 1000, open=n % 2 == 0, layer="weekly"))
-        start += seconds * 1000
-    return Timeline(tuple(spans))
-
-
-TIMELINES = st.lists(st.integers(1, 8_000), max_size=6).map(hours)
-CALENDARS = st.just(ALWAYS_OPEN) | st.builds(
-    lambda site, own: Calendar(site, {TopicId("etat-civil"): HoursId("own")}, {HoursId("own"): own}),
-    TIMELINES,
-    TIMELINES,
-)
-STEPS = st.lists(st.tuples(CURRENT, INPUTS, st.integers(0, 90_000)), max_size=60)
-
-
-def live(story: Story, which: str, happened: ev.Input) -> ev.Input:
-    """Half of the inputs are the ones that the call waits for."""
-    if which == "prompt":
-        return ev.PromptDone(getattr(story.call.phase, "play", 0))
-    if which == "timer":
-        return ev.TimerFired(story.call.timer)
-    return happened
-
-
-@given(STEPS, PLANS, CALENDARS)
-def test_whatever_happens_hanging_up_ends_it_once_and_for_good(
-    steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar
-) -> None:
-    story = Story(plan=plan, calendar=calendar)
-    story.tell(ev.Started())
-    for which, happened, later in steps:
-        story.now += later
-        story.tell(live(story, which, happened))
-        assert "Finish" not in kinds(story.effects)
-        assert decode(encode(story.call)) == story.call
-    assert kinds(story.tell(ev.HungUp()))[-1] == "Finish"
-    assert isinstance(story.call.phase, Ended)
-    for which, happened, _ in steps:
-        assert story.tell(live(story, which, happened)) == []
-    assert story.tell(ev.HungUp()) == []
-
-
-@given(STEPS, PLANS, CALENDARS)
-def test_a_living_call_always_has_a_timer_or_was_handed_over(
-    steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar
-) -> None:
-    story = Story(plan=plan, calendar=calendar)
-    story.tell(ev.Started())
-    for which, happened, later in steps:
-        story.now += later
-        before = story.call.phase
-        effects = story.tell(live(story, which, happened))
-        if type(story.call.phase) is not type(before):
-            assert "StartTimer" in kinds(effects), (before, happened)
-        if which == "timer":
-            assert "StartTimer" in kinds(effects) or "HandBack" in kinds(effects), (before, happened)
-
-
-@given(STEPS, PLANS, CALENDARS)
-def test_old_serials_change_nothing(steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar) -> None:
-    story = Story(plan=plan, calendar=calendar)
-    story.tell(ev.Started())
-    for which, happened, later in steps:
-        story.now += later
-        story.tell(live(story, which, happened))
-        playing = getattr(story.call.phase, "play", 0)
-        for serial in range(story.call.serial):
-            if serial != playing:
-                assert step(story.call, ev.PromptDone(serial), story.env) == (story.call, ())
-            if serial != story.call.timer:
-                assert step(story.call, ev.TimerFired(serial), story.env) == (story.call, ())
-
-
-@given(STEPS, PLANS, CALENDARS)
-def test_every_leg_that_was_dialled_is_bridged_declined_or_dropped(
-    steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar
-) -> None:
-    story = Story(plan=plan, calendar=calendar)
-    story.tell(ev.Started())
-    dialled: set[str] = set()
-    for which, happened, later in steps:
-        story.now += later
-        for effect in story.tell(live(story, which, happened)):
-            match effect:
-                case fx.DialAgent(token):
-                    dialled.add(token)
-                case fx.DropLeg(token) | fx.Decline(token):
-                    dialled.discard(token)
-                case _:
-                    pass
-        phase = story.call.phase
-        offers = phase.offers if isinstance(phase, Waiting) else ()
-        held = {phase.offer.token} if isinstance(phase, Talking) else {offer.token for offer in offers}
-        assert dialled <= held
-    for effect in story.tell(ev.HungUp()):
-        if isinstance(effect, fx.DropLeg):
-            dialled.discard(effect.token)
-    assert not dialled
-
-
-def test_only_what_must_survive_a_crash_is_durable() -> None:
-    story = at_menu()
-    before = durable(story.call)
-    story.prompt_ends()
-    assert durable(story.call) == before
-    story.tell(ev.Digit("1"))
-    assert durable(story.call) != before
-
-
-def test_a_snapshot_of_another_schema_is_refused() -> None:
-    text = encode(new_call()).replace(f'"schema":{SCHEMA}', '"schema":99')
-    with pytest.raises(ValueError, match="unknown schema"):
-        decode(text)
-    assert decode(encode(replace(new_call(), keys="12"))).keys == "12"
-
-
-def test_a_snapshot_of_the_version_before_is_adopted() -> None:
-    for phase in (Waiting(PLAN.general, PLAN.general, NOW), Promising(PLAN.general, message=True, recording=3)):
-        kept = replace(new_call(), phase=phase)
-        fields = json.loads(encode(kept))
-        fields["schema"] = SCHEMA - 1
-        for new in ("step", "closing", "owner", "why"):
-            fields["phase"].pop(new, None)
-        for new in ("language", "typed", "closed"):
-            fields.pop(new)
-        assert decode(json.dumps(fields)) == kept

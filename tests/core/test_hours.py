@@ -15,7 +15,8 @@ from ivr.core.caller import Caller, CallerRef
 from ivr.core.plan import AgentId, CallBack, GroupId, HoursId, OtherTopic, Plan, PromptId, TakeMessage, TellOutside
 from ivr.core.schedule import Calendar, Crisis, Span, Timeline
 from ivr.core.state import Promising, Waiting, decode, encode
-from tests.core.test_call import INPUTS, NOW, Story, hours, kinds, live, new_call
+from tests.core.drawn import INPUTS, hours, live
+from tests.core.story import NOW, Story, kinds, new_call
 from tests.plans import ACCUEIL, CRUE, ETAT_CIVIL, METROPOLE, ROOT, rich_plan
 
 pytestmark = pytest.mark.unit

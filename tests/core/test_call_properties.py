@@ -1,0 +1,97 @@
+"""What holds in every call, whatever happens in whatever order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+
+from ivr.core import effects as fx
+from ivr.core import inputs as ev
+from ivr.core.call import step
+from ivr.core.state import Ended, Talking, Waiting, decode, encode
+from tests.core.drawn import CALENDARS, PLANS, STEPS, live
+from tests.core.story import Story, kinds
+
+if TYPE_CHECKING:
+    from ivr.core.plan import Plan
+    from ivr.core.schedule import Calendar
+
+pytestmark = pytest.mark.unit
+
+
+@given(STEPS, PLANS, CALENDARS)
+def test_whatever_happens_hanging_up_ends_it_once_and_for_good(
+    steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar
+) -> None:
+    story = Story(plan=plan, calendar=calendar)
+    story.tell(ev.Started())
+    for which, happened, later in steps:
+        story.now += later
+        story.tell(live(story, which, happened))
+        assert "Finish" not in kinds(story.effects)
+        assert decode(encode(story.call)) == story.call
+    assert kinds(story.tell(ev.HungUp()))[-1] == "Finish"
+    assert isinstance(story.call.phase, Ended)
+    for which, happened, _ in steps:
+        assert story.tell(live(story, which, happened)) == []
+    assert story.tell(ev.HungUp()) == []
+
+
+@given(STEPS, PLANS, CALENDARS)
+def test_a_living_call_always_has_a_timer_or_was_handed_over(
+    steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar
+) -> None:
+    story = Story(plan=plan, calendar=calendar)
+    story.tell(ev.Started())
+    for which, happened, later in steps:
+        story.now += later
+        before = story.call.phase
+        effects = story.tell(live(story, which, happened))
+        if type(story.call.phase) is not type(before):
+            assert "StartTimer" in kinds(effects), (before, happened)
+        if which == "timer":
+            assert "StartTimer" in kinds(effects) or "HandBack" in kinds(effects), (before, happened)
+
+
+@given(STEPS, PLANS, CALENDARS)
+def test_old_serials_change_nothing(steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar) -> None:
+    story = Story(plan=plan, calendar=calendar)
+    story.tell(ev.Started())
+    for which, happened, later in steps:
+        story.now += later
+        story.tell(live(story, which, happened))
+        playing = getattr(story.call.phase, "play", 0)
+        for serial in range(story.call.serial):
+            if serial != playing:
+                assert step(story.call, ev.PromptDone(serial), story.env) == (story.call, ())
+            if serial != story.call.timer:
+                assert step(story.call, ev.TimerFired(serial), story.env) == (story.call, ())
+
+
+@given(STEPS, PLANS, CALENDARS)
+def test_every_leg_that_was_dialled_is_bridged_declined_or_dropped(
+    steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar
+) -> None:
+    story = Story(plan=plan, calendar=calendar)
+    story.tell(ev.Started())
+    dialled: set[str] = set()
+    for which, happened, later in steps:
+        story.now += later
+        for effect in story.tell(live(story, which, happened)):
+            match effect:
+                case fx.DialAgent(token):
+                    dialled.add(token)
+                case fx.DropLeg(token) | fx.Decline(token):
+                    dialled.discard(token)
+                case _:
+                    pass
+        phase = story.call.phase
+        offers = phase.offers if isinstance(phase, Waiting) else ()
+        held = {phase.offer.token} if isinstance(phase, Talking) else {offer.token for offer in offers}
+        assert dialled <= held
+    for effect in story.tell(ev.HungUp()):
+        if isinstance(effect, fx.DropLeg):
+            dialled.discard(effect.token)
+    assert not dialled
