@@ -55,7 +55,7 @@ ROUTINGS = (
     Routing(
         {
             TopicId("any"): _topic("desk civil urban", at_once=3),
-            TopicId("papers"): _topic("civil", "20 desk", "60 *", overflow_wait_ms=40_000),
+            TopicId("papers"): _topic("civil", "30 desk", "60 *", overflow_wait_ms=40_000),
             TopicId("roads"): _topic("urban desk", overflow_ratio=1.5),
         },
         wrap_ms=3_000,
@@ -91,6 +91,8 @@ WEIGHTS = {
     "present": 5, "pause": 2, "resume": 6, "busy": 4, "reap": 12, "stale": 2, "late": 4, "configure": 4,
     "outcome": 5, "extend": 2, "forget": 1, "lease": 3, "unlease": 1,
 }  # fmt: skip
+UNANSWERED = WEIGHTS | {"accept": 1, "decline": 0, "time": 35, "reap": 20}
+"""Phones ring in vain: offers come due by themselves, with whatever else is due by then."""
 
 agents = st.sampled_from(AGENTS)
 nodes = st.sampled_from(NODES)
@@ -191,7 +193,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.reference.clock = int(queue.run(c.dump(), self.now).site["clock"])
         self.do(c.configure(routing))
 
-    @rule(ms=st.one_of(st.integers(0, 50), st.integers(0, 30_000), st.integers(-5_000, 0)))
+    @rule(ms=st.one_of(st.integers(0, 50), st.integers(0, 45_000), st.integers(-5_000, 0)))
     def time_passes(self, ms: int) -> None:
         self.now += ms
 
@@ -400,21 +402,27 @@ class QueueMachine(RuleBasedStateMachine):
 
     # -- a stretch of ordinary life, so that lines grow and talks happen
 
-    @rule(seed=st.integers(0, 2**32), length=st.sampled_from([1, 10, 40, 80]))
-    def some_while(self, seed: int, length: int) -> None:
+    @rule(
+        seed=st.integers(0, 2**32),
+        length=st.sampled_from([1, 10, 40, 80]),
+        weights=st.sampled_from((WEIGHTS, UNANSWERED)),
+    )
+    def some_while(self, seed: int, length: int, weights: dict[str, int]) -> None:
         chance = random.Random(seed)
         for _ in range(length):
-            self.live(chance)
+            self.live(chance, weights)
             self.holds()
 
-    def live(self, chance: random.Random) -> None:  # noqa: C901, PLR0912 - a table of what may happen
+    def live(self, chance: random.Random, weights: dict[str, int]) -> None:  # noqa: C901, PLR0912 - a table of what may happen
         pick, node, twice = chance.randrange(10_000), chance.choice(NODES), chance.random() < 0.2
         agent = chance.choice(AGENTS)
-        what = chance.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()))[0]
+        what = chance.choices(tuple(weights), tuple(weights.values()))[0]
         match what:
             case "time":
                 self.time_passes(
-                    ms=chance.choice((0, 1, 500, 5_000, 25_000, -2_000, 90_000_000 if chance.random() < 0.02 else 0))
+                    ms=chance.choice(
+                        (0, 1, 500, 5_000, 25_000, 35_000, -2_000, 90_000_000 if chance.random() < 0.02 else 0)
+                    )
                 )
             case "new":
                 reason = "relay" if chance.random() < 0.1 else None

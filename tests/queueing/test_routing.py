@@ -118,6 +118,20 @@ async def test_more_groups_answer_after_a_while_and_an_empty_step_is_skipped(
     ]
 
 
+async def test_a_step_set_anew_by_what_came_due_before_it_still_comes(queue: Queue, clock: Hand) -> None:
+    await routed(queue, TopicRouting((Step(0, (CIVIL,)), Step(30_000, (DESK,)), Step(60_000, (EVERYONE,)))))
+    await queue.presence(ANN, (CIVIL,), A, present=True)
+    await queue.presence(BOB, (DESK,), A, present=True)
+    await queue.busy(BOB, busy=True)
+    await queue.presence(CID, (GroupId("roads"),), A, present=True)
+    assert [offer.agent for offer in (await join(queue, ONE)).offers] == [ANN]
+    clock.ms += 31_000  # the offer's end and the second step are due, in one reap
+    assert (await queue.reap()).expired == 1
+    assert (await queue.dump()).calls[ONE].step == 1
+    clock.ms += 29_000
+    assert [offer.agent for offer in (await queue.reap()).offers] == [CID]
+
+
 async def test_the_last_of_a_group_leaves_and_its_callers_go_on_at_once(queue: Queue) -> None:
     await routed(queue, WIDENING)
     await queue.presence(ANN, (CIVIL,), A, present=True)

@@ -125,7 +125,9 @@ handlers.reap = function()
   for _, member in ipairs(due) do
     local kind, id = string.match(member, '^(%a+):(.*)$')
     local what = reapers[kind] and reapers[kind](id)
-    if not what then
+    -- What came before it in this reap may have set it anew, at a later time, which is still to come.
+    local at = not what and redis.call('ZSCORE', DEADLINES, member)
+    if at and tonumber(at) <= now then
       redis.call('ZREM', DEADLINES, member)
     end
     counts[what or ''] = (counts[what or ''] or 0) + 1
