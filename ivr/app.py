@@ -119,7 +119,7 @@ async def _serve(settings: Settings) -> None:
             )
             metrics.watch(ari, queue)
             metrics.watch_journal(promises.waiting)
-            messages = FallbackMessages(ari, ledger, plan, secrets.caller_key, queue.clock)
+            messages = FallbackMessages(ari, ledger, plan, secrets.caller_key, clock.true_ms)
             projector = Projector(ledger, plan.site, plan.message_due_days)
             roster = await _roster(connection, watch, plan, queue)
             aside = {
@@ -153,7 +153,8 @@ async def _serve(settings: Settings) -> None:
                 calendar=HoursNow(
                     plan=lambda: watch.plan or plan,
                     states=lambda: watch.states,
-                    clock=queue.clock,
+                    clock=clock,
+                    ahead=clock.ahead_ms,
                     alert=metrics.hours_unknown.set,
                 ),
                 aside=aside,
@@ -196,7 +197,7 @@ def _site(folder: Loaded, shelf: Shelf) -> SiteId:
 async def _published(settings: Settings, redis: Redis, ledger: Ledger, clock: SiteClock) -> tuple[Watch, Plan]:
     """Return the watch over what is published, and the plan to begin with; raises PlanError where there is none."""
     shelf, folder = Shelf(settings.state_dir / "plans"), load(settings.plan)
-    watch = Watch(Publications(redis, ledger, _site(folder, shelf)), shelf, clock)
+    watch = Watch(Publications(redis, ledger, _site(folder, shelf)), shelf, clock.true_ms)
     loaded = await watch.begin(folder)
     if loaded.plan is None:
         raise PlanError(loaded.faults)
@@ -226,9 +227,9 @@ class Served:
 
 async def _roster(redis: Redis, watch: Watch, plan: Plan, queue: Queue) -> Roster:
     """Return who is there, the calendars as other workers know them included."""
-    feeds = Feeds(redis, plan.site, queue.clock)
+    feeds = Feeds(redis, plan.site, queue.clock.true_ms)
     await feeds.read()
-    return Roster(plan=lambda: watch.plan or plan, clock=queue.clock, feeds=feeds, crisis=lambda: watch.crisis)
+    return Roster(plan=lambda: watch.plan or plan, clock=queue.clock.true_ms, feeds=feeds, crisis=lambda: watch.crisis)
 
 
 class _Stop:

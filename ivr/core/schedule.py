@@ -9,7 +9,7 @@ continuity chain mends, but never a closed door.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -106,6 +106,10 @@ class Timeline:
         first = max(0, bisect_right(self.spans, now, key=lambda span: span.start) - 1)
         return Timeline(self.spans[first : first + NEAR])
 
+    def shifted(self, ms: int) -> Timeline:
+        """Return the same, so much later."""
+        return Timeline(tuple(replace(span, start=span.start + ms, end=span.end + ms) for span in self.spans))
+
     def closes(self, now: int) -> int | None:
         """Return the first instant from `now` on at which it is closed; None if the spans know of none."""
         if not self.at(now).open:
@@ -142,6 +146,15 @@ class Calendar:
             self.topics,
             {name: timeline.near(now) for name, timeline in self.hours.items()},
             self.crisis,
+        )
+
+    def shifted(self, ms: int) -> Calendar:
+        """Return the same, so much later: for a clock that is ahead by that."""
+        return Calendar(
+            self.site.shifted(ms),
+            self.topics,
+            {name: timeline.shifted(ms) for name, timeline in self.hours.items()},
+            self.crisis and replace(self.crisis, until=self.crisis.until + ms),
         )
 
     def crisis_at(self, now: int) -> Crisis | None:

@@ -24,6 +24,7 @@ _log = log.get("hours")
 class HoursNow:
     """Made when it is asked for, and kept for a minute, or until the plan or the states are others.
 
+    `clock` is that of those who look into it, `ahead` by how much it is ahead of the time that people go by.
     `alert` is told how many schedules cannot be worked out, whose hours count as open; that is logged once.
     """
 
@@ -33,11 +34,13 @@ class HoursNow:
         plan: Callable[[], Plan],
         states: Callable[[], States],
         clock: Callable[[], int],
+        ahead: Callable[[], int] = lambda: 0,
         alert: Callable[[int], object] = lambda _count: None,
     ) -> None:
         self._plan = plan
         self._states = states
         self._clock = clock
+        self._ahead = ahead
         self._alert = alert
         self._unknown: set[HoursId] = set()
         self._made: Calendar = ALWAYS_OPEN
@@ -60,7 +63,9 @@ class HoursNow:
                 _log.error("hours cannot be worked out, and count as open", hours=name, reason=why)
             unknown.add(name)
 
-        made = calendar(plan, now, states.of_calendar(), alert=told).near(now)
+        ahead = self._ahead()
+        made = calendar(plan, now - ahead, states.of_calendar(), alert=told).near(now - ahead)
+        made = made.shifted(ahead) if ahead else made
         if self._unknown and not unknown:
             _log.info("all hours can be worked out again")
         self._unknown = unknown

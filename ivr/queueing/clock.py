@@ -1,4 +1,10 @@
-"""The site's time: a monotonic clock brought near to Redis' own, never stepped, never back."""
+"""The site's time: a monotonic clock brought near to Redis' own, never back, and never behind the site's.
+
+The site's own clock is the latest `now` that any command came with: no function lets it go back. Redis' TIME may:
+its machine is an hour ahead for a while, and is mended. Then the site's time is ahead of the true one, and every
+worker goes on from there: offers, wraps and leases go by it and last as long as ever. It comes down to the true
+time slowly (`Slew.rate`). What is said to people is by the true time at once: see `true_ms` and `ahead_ms`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NS_PER_MS: Final = 1_000_000
+NEAR_MS: Final = 1_000
+"""The site's time may be so far from the true one and count as true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class SiteClock:
     """`clock()` is the site's time in Unix ms; it never goes back.
 
     Before the first exchange it is the machine's own time. The first exchange sets it, later
-    ones slew it.
+    ones slew it; where the site is ahead of it, it jumps there.
     """
 
     def __init__(
@@ -75,6 +83,21 @@ class SiteClock:
     def error_ms(self) -> float:
         """How far the aim still is from the time told."""
         return (self._slew.target - self._slew.offset_at(self._monotonic_ns())) / NS_PER_MS
+
+    def true_ms(self) -> int:
+        """Return the time as Redis last told it, in ms: for hours, due dates and leaves. It may go back."""
+        return (self._monotonic_ns() + self._slew.target) // NS_PER_MS
+
+    def ahead_ms(self) -> int:
+        """Return how far the site's time is ahead of the true one (or, below 0, behind); 0 when they are near."""
+        ahead = self() - self.true_ms()
+        return ahead if abs(ahead) > NEAR_MS else 0
+
+    def reached(self, site_ms: int) -> None:
+        """Take note of the site's own clock, as a reply told it: time goes on from there, if it is ahead of ours."""
+        if site_ms > self():
+            mono = self._monotonic_ns()
+            self._slew = replace(self._slew, offset=site_ms * NS_PER_MS - mono, at=mono)
 
     def learn(self, server_us: int, sent: int, received: int) -> None:
         """One exchange: the server's time (µs) between two monotonic instants (ns)."""

@@ -238,30 +238,33 @@ class Refused(Moves):
 
 @dataclass(frozen=True, slots=True)
 class Reaped(Moves):
-    """What came due. `live` are all offers that ring now; `next_due` the next deadline."""
+    """What came due. `live` are all offers that ring now; `next_due` the next deadline; `now` the site's clock."""
 
     expired: int = 0
     rested: int = 0
     next_due: int | None = None
     live: tuple[Offer, ...] = ()
+    now: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Founded:
-    """The epoch in force. `created`: it is this worker's, and the site is empty."""
+    """The epoch in force. `created`: it is this worker's, and the site is empty. `now`: the site's clock."""
 
     epoch: Epoch
     created: bool = False
+    now: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """Who holds the node until when. `term` grows with each change of hands."""
+    """Who holds the node until when. `term` grows with each change of hands; `now` is the site's clock."""
 
     granted: bool = False
     holder: WorkerId | None = None
     until: int = 0
     term: int = 0
+    now: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ivr.queueing.retry import Retry
 from ivr.queueing.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 
     from redis.asyncio import Redis
 
@@ -52,6 +52,16 @@ Home = Literal["shared", "emergency"]
 
 class RedisRefuses(of_redis.ConnectionError):
     """Redis answers, and serves nobody for now: as good as away."""
+
+
+@contextlib.contextmanager
+def _away_if_it_refuses() -> Iterator[None]:
+    try:
+        yield
+    except of_redis.ResponseError as refusal:
+        if str(refusal).startswith(REFUSES_ALL):
+            raise RedisRefuses(str(refusal)) from refusal
+        raise
 
 
 class Queue:
@@ -112,7 +122,8 @@ class Queue:
         """Bring the clock near to Redis'. At each connect, and now and then."""
         sent = self.clock.monotonic_ns()
         try:
-            seconds, micros = await heeding(self._redis.time())
+            with _away_if_it_refuses():
+                seconds, micros = await heeding(self._redis.time())
         except AWAY as error:
             raise QueueUnavailable(self.site, "time", 1) from error
         self.clock.learn(seconds * 1_000_000 + micros, sent, self.clock.monotonic_ns())
@@ -201,7 +212,7 @@ class Queue:
     async def _send(self, command: Command[R]) -> R:
         keys, argv = self._wire.encode(command, self.clock(), self.epoch)
         self.sent[command.name] += 1
-        try:
+        with _away_if_it_refuses():
             try:
                 raw: Any = await heeding(self._redis.fcall(script.name(), len(keys), *keys, *argv))
             except of_redis.ResponseError as refusal:
@@ -209,10 +220,6 @@ class Queue:
                     raise
                 await heeding(self._redis.function_load(script.source(), replace=True))
                 raw = await heeding(self._redis.fcall(script.name(), len(keys), *keys, *argv))
-        except of_redis.ResponseError as refusal:
-            if str(refusal).startswith(REFUSES_ALL):
-                raise RedisRefuses(str(refusal)) from refusal
-            raise
         return self._wire.decode(command, raw)
 
     async def found(self, epoch: m.Epoch) -> m.Founded:
@@ -220,6 +227,7 @@ class Queue:
         self.epoch = epoch
         reply = await self.run(commands.found())
         self.epoch = reply.epoch
+        self.clock.reached(reply.now)
         return reply
 
     async def configure(self, routing: m.Routing) -> m.Changed:
@@ -342,11 +350,15 @@ class Queue:
 
     async def reap(self) -> m.Reaped:
         """Everything whose time has come; every live offer."""
-        return await self.run(commands.reap())
+        reply = await self.run(commands.reap())
+        self.clock.reached(reply.now)
+        return reply
 
     async def lease(self, node: NodeId, worker: m.WorkerId, ttl_ms: int) -> m.Leased:
         """Take or keep a node for a worker."""
-        return await self.run(commands.lease(node, worker, ttl_ms))
+        reply = await self.run(commands.lease(node, worker, ttl_ms))
+        self.clock.reached(reply.now)
+        return reply
 
     async def unlease(self, node: NodeId, worker: m.WorkerId) -> m.Changed:
         """Give a node back."""
@@ -366,4 +378,6 @@ class Queue:
 
     async def dump(self) -> m.Dump:
         """Read everything; for tests and diagnosis."""
-        return await self.run(commands.dump())
+        reply = await self.run(commands.dump())
+        self.clock.reached(int(reply.site["clock"]))
+        return reply

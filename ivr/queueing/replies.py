@@ -103,21 +103,22 @@ def refused(reason: str) -> m.Refused:
 
 
 def reaped(a: Answer) -> m.Reaped:
-    """Counts, the next deadline, the live offers."""
-    expired, rested, next_due, live = a.body
+    """Counts, the next deadline, the live offers, the site's clock."""
+    expired, rested, next_due, live, now = a.body
     return m.Reaped(
         *a.moves,
         expired=int(expired),
         rested=int(rested),
         next_due=int(next_due) if next_due else None,
         live=_each(offer, live),
+        now=int(now),
     )
 
 
 def founded(a: Answer) -> m.Founded:
     """The epoch in force and whose it is."""
     words = _pairs(a.body)
-    return m.Founded(epoch=m.Epoch(words["epoch"]), created=words["created"] == "1")
+    return m.Founded(epoch=m.Epoch(words["epoch"]), created=words["created"] == "1", now=int(words["now"]))
 
 
 def leased(a: Answer, worker: m.WorkerId) -> m.Leased:
@@ -129,6 +130,7 @@ def leased(a: Answer, worker: m.WorkerId) -> m.Leased:
         holder=m.WorkerId(holder) if holder else None,
         until=int(words["until"]),
         term=int(words["term"]),
+        now=int(words["now"]),
     )
 
 

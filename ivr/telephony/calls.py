@@ -142,7 +142,9 @@ class Calls:
         """Commit a promise to the ledger, or to the journal that stands in for it."""
         plan = self.plans.of(call.plan)
         # Who is called back, or waited until the hours ended, keeps the place: the file is as old as the call.
+        # By the true time: people read it, whatever the site's clock.
         now = self.now() if effect.kind == "message" and not effect.kept else call.arrival
+        ahead = self.queue.clock.ahead_ms()
         recording = recording_name(call.id, effect.serial) if effect.kind == "message" else ""
         file = File(
             id=call.id,
@@ -152,8 +154,8 @@ class Calls:
             owner=of_group(self.plans.heir(effect.owner)),
             caller_ref=call.caller.ref,
             recording=recording,
-            opened_ms=now,
-            due_ms=effect.due if effect.due is not None else due(now, plan.message_due_days),
+            opened_ms=now - ahead,
+            due_ms=effect.due - ahead if effect.due is not None else due(now - ahead, plan.message_due_days),
             call=call.id,
         )
         await self._ledger.promise(file, call.caller.number)

@@ -37,6 +37,8 @@ LOOK_S: Final = 1.0
 """Between two looks whether the shared Redis is back, and whether one that failed holds what it should."""
 STEADY: Final = 2
 """So many answers in a row, and it is back."""
+CLOCK_EVERY: Final = 60
+"""Looks between two questions to Redis for the time."""
 PAUSES_EVERY: Final = 5
 """Looks between two readings of who is paused, to be known when Redis is away."""
 
@@ -161,6 +163,8 @@ class Settlement:
                 elif looks % PAUSES_EVERY == 0 and self._queue.sheltered:
                     people = await self._queue.people()
                     self._paused = tuple(agent for agent in people if agent.pause is not None)
+                if looks % CLOCK_EVERY == 0:
+                    await self._queue.learn_clock()
             except QueueError as error:
                 _log.debug("the queue is still unsettled", reason=str(error))
 

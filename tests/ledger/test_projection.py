@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from ivr.ledger.projector import Projector
 from ivr.ledger.store import File, Ledger
+from ivr.queueing.clock import SiteClock
 from ivr.queueing.errors import QueueUnavailable
 from ivr.queueing.model import Epoch, WorkerId
 from ivr.queueing.queue import Queue
@@ -55,7 +56,7 @@ class Site:
         self.key = f"{{{site}}}:events"
         self.script = Script()
         client: Any = self.shaky
-        clock: Any = lambda: T0  # noqa: E731 - the site's time is the script's
+        clock = SiteClock(lambda: 0, lambda: T0 * 1_000_000)  # the site's time is the script's
         self.queue = Queue(client, site, ("etat-civil",), retry=Retry(attempts=1), clock=clock)
         self.projection = self.another(WorkerId("w1"))
 

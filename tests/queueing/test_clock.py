@@ -81,6 +81,32 @@ def test_what_lies_within_the_error_of_measurement_is_no_news() -> None:
     assert slew.learn(500, 0, 200) == Slew(0, 400, 200)
 
 
+def test_it_goes_on_from_a_site_that_is_an_hour_ahead_and_comes_down_slowly() -> None:
+    source = Source()
+    clock = source.clock()
+    base = 1_800_000_000_000
+    clock.learn(base * 1_000, source.mono, source.mono)
+    clock.reached(base - 5)
+    assert clock() == base
+    clock.reached(base + 3_600_000)
+    assert (clock(), clock.true_ms(), clock.ahead_ms()) == (base + 3_600_000, base, 3_600_000)
+    source.pass_ms(20_000)
+    clock.learn((base + 20_000) * 1_000, source.mono, source.mono)
+    assert (clock(), clock.true_ms()) == (base + 3_619_000, base + 20_000)
+    assert clock.ahead_ms() == 3_599_000
+    source.pass_ms(20 * 3_600_000)
+    assert (clock.ahead_ms(), clock.error_ms) == (0, 0)
+
+
+def test_the_true_time_is_known_at_once_when_the_machine_is_put_right() -> None:
+    source = Source()
+    clock = source.clock()
+    base = clock()
+    clock.learn(base * 1_000, source.mono, source.mono)
+    clock.learn((base + 3_600_000) * 1_000, source.mono, source.mono)
+    assert (clock(), clock.true_ms(), clock.ahead_ms()) == (base, base + 3_600_000, -3_600_000)
+
+
 @given(st.lists(st.tuples(st.integers(0, 5_000), st.none() | st.integers(-60_000, 60_000)), max_size=60))
 def test_it_never_goes_back_nor_runs_away(steps: list[tuple[int, int | None]]) -> None:
     source = Source()

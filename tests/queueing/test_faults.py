@@ -11,6 +11,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from redis.exceptions import ResponseError
 
 from ivr.core.plan import AgentId, SiteId
+from ivr.queueing.clock import SiteClock
 from ivr.queueing.connect import connect
 from ivr.queueing.errors import QueueUnavailable, StateLost
 from ivr.queueing.model import (
@@ -67,6 +68,8 @@ async def test_a_redis_that_is_busy_with_a_script_is_away(queue: Queue, redis: R
             pass
         with pytest.raises(QueueUnavailable):
             await ready(queue)
+        with pytest.raises(QueueUnavailable):
+            await Queue(redis, queue.site).learn_clock()
     finally:
         await redis.script_kill()
         with pytest.raises(ResponseError, match="kill"):
@@ -242,6 +245,28 @@ async def test_redis_away_is_said_after_the_policys_tries(site: SiteId, clock: H
 async def test_a_forgotten_script_is_loaded_again(queue: Queue, redis: Redis) -> None:
     await redis.script_flush()
     assert (await join(queue, ONE)).position == 1
+
+
+@pytest.mark.parametrize("command", ["found", "lease", "reap", "dump"])
+async def test_time_goes_on_from_a_site_that_is_an_hour_ahead(
+    redis: Redis, queue: Queue, clock: Hand, command: str
+) -> None:
+    clock.ms += 3_600_000  # as by a machine that was ahead, and is mended
+    await ready(queue)
+    (offer,) = (await join(queue, ONE)).offers
+    mono = 0
+    true = SiteClock(lambda: mono, lambda: T0 * 1_000_000)
+    worker = queue_on(redis, queue.site, true)
+    worker.epoch = EPOCH
+    await {
+        "found": lambda: worker.found(EPOCH),
+        "lease": lambda: worker.lease(B, WorkerId("w"), 1_000),
+        "reap": worker.reap,
+        "dump": worker.dump,
+    }[command]()
+    assert (true(), true.true_ms()) == (T0 + 3_600_000, T0)
+    mono = 40_000 * 1_000_000
+    assert [gone.token for gone in (await worker.reap()).withdrawn] == [offer.token]
 
 
 async def test_the_clock_is_learnt_from_redis(redis: Redis, site: SiteId) -> None:

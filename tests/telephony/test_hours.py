@@ -98,6 +98,22 @@ async def test_who_waits_when_the_hours_end_is_kept_with_a_file_as_old_as_the_ca
     assert any("prennent fin : sa demande est gardée" in text for text in history)
 
 
+async def test_a_file_is_due_by_the_true_time_when_the_sites_clock_is_ahead(hall: Hall) -> None:
+    hall.queue.clock.reached(hall.queue.clock() + HOUR)
+    await hall.agent()
+    talker, _ = await hall.talks()
+    call = await hall.waits()
+    await hall.until(lambda: hall.state_of(call, "waiting"), "the queue holds them")
+    calendar = closed(hall)
+    sees(hall, calendar)
+    file = await the_file(hall)
+    assert file.call == call
+    assert abs(file.due_ms - (calendar.site.spans[1].end - HOUR)) < HOUR / 10
+    assert abs(file.opened_ms - hall.queue.clock.true_ms()) < HOUR / 10
+    hall.switch.ends(talker)
+    await hall.nothing_left()
+
+
 async def test_the_end_of_the_hours_is_met_by_the_calls_own_timer(hall: Hall) -> None:
     await hall.agent()
     talker, _ = await hall.talks()

@@ -12,7 +12,7 @@ from ivr.core.plan import AgentId
 from ivr.ledger.store import LedgerError
 from ivr.queueing.errors import QueueUnavailable
 from ivr.queueing.model import NodeId, WorkerId
-from ivr.telephony import lease
+from ivr.telephony import lease, settlement
 
 if TYPE_CHECKING:
     from tests.telephony.conftest import Hall
@@ -109,6 +109,15 @@ async def test_a_caller_who_comes_while_redis_is_away_hears_the_menu_and_reaches
     await hall.until(lambda: hall.worker.calls.get(call) is None)
     hall.switch.presses(information, "2")
     await hall.until(lambda: _known(hall, information))
+
+
+async def test_the_time_is_learnt_again_while_it_serves(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settlement, "CLOCK_EVERY", 1)
+    clock = hall.queue.clock
+    mono = clock.monotonic_ns()
+    clock.learn((clock() + 3_600_000) * 1_000, mono, mono)  # Redis' machine was ahead, and is mended
+    assert clock.ahead_ms() < -3_000_000
+    await hall.until(lambda: clock.ahead_ms() == 0, "the true time is known again")
 
 
 async def _known(hall: Hall, call: str) -> bool:

@@ -9,7 +9,7 @@ local function run(keys, argv)
   open(keys, argv)
   if command == 'found' then
     local created = found()
-    return { 'OK', { 'epoch', site_epoch, 'created', created and '1' or '0' } }
+    return { 'OK', { 'epoch', site_epoch, 'created', created and '1' or '0', 'now', int(now) } }
   end
   if site_epoch ~= epoch then
     return { 'STATE_LOST', site_epoch or '' }

@@ -141,6 +141,6 @@ handlers.reap = function()
       end
     end
     local next_due = redis.call('ZRANGE', DEADLINES, 0, 0, 'WITHSCORES')[2]
-    return { int(counts.expired), int(counts.rested), next_due and int(tonumber(next_due)) or '', live }
+    return { int(counts.expired), int(counts.rested), next_due and int(tonumber(next_due)) or '', live, int(now) }
   end
 end

@@ -108,7 +108,7 @@ handlers.configure = function()
 end
 
 local function lease_reply(l)
-  return { 'holder', l.worker, 'until', int(l.free_at), 'term', int(l.term) }
+  return { 'holder', l.worker, 'until', int(l.free_at), 'term', int(l.term), 'now', int(now) }
 end
 
 handlers.lease = function()
