@@ -319,19 +319,17 @@ class Reference(State):
 
     def reap_agent(self, name: str) -> None:
         agent = self.agents[name]
-        at = agent.due
-        if at is None or at > self.clock:
-            return
-        if agent.pause == "missed":
-            agent.pause = agent.back = None
-        elif agent.pause is not None:
-            agent.short = False
-        else:
-            if agent.hold == "wrap":
-                self.conclude(agent)
-            agent.hold = agent.free_at = None
-        if agent.state == "idle":
-            agent.idle = at
+        while (at := agent.due) is not None and at <= self.clock:
+            if agent.hold and agent.free_at == at:
+                if agent.hold == "wrap":
+                    self.conclude(agent)
+                agent.hold = agent.free_at = None
+            elif agent.pause == "missed":
+                agent.pause = agent.back = None
+            else:
+                agent.short = False
+            if agent.state == "idle":
+                agent.idle = at
 
     def reap_call(self, name: str) -> None:
         call = self.calls[name]

@@ -80,9 +80,9 @@ class Agent:
 
     @property
     def due(self) -> int | None:
-        if self.pause is not None:
-            return self.back if self.short or self.pause == "missed" else None
-        return self.free_at if self.hold else None
+        rested = self.free_at if self.hold else None
+        back = self.back if self.pause == "missed" or (self.pause is not None and self.short) else None
+        return min((at for at in (rested, back) if at is not None), default=None)
 
 
 @dataclass

@@ -360,6 +360,49 @@ async def test_a_wrap_lasts_longer_twice_at_most_and_ends_without_an_outcome(
     assert (ann.state, ann.uncoded) == ("idle", False)
 
 
+@pytest.mark.parametrize("paused", ["in the wrap", "in the talk"])
+@pytest.mark.parametrize("back", [None, 40_000, 60_000, 3_600_000])
+async def test_a_wrap_runs_out_under_a_pause(
+    queue: Queue, clock: Hand, redis: Redis, paused: str, back: int | None
+) -> None:
+    await routed(queue, TopicRouting.plain(CIVIL), wrap_ms=45_000, coded=True)
+    await ready(queue)
+    (offer,) = (await join(queue, ONE, caller="r1")).offers
+    await queue.accept(offer.token)
+    until = None if back is None else clock.ms + back
+    if paused == "in the talk":
+        await queue.pause(ANN, "evening", until)
+    await queue.release(ONE)
+    await queue.end(ONE, "answered")
+    if paused == "in the wrap":
+        await queue.pause(ANN, "evening", until)
+    clock.ms += 44_999
+    await queue.reap()
+    assert await events(redis, queue, "unresolved") == []  # they may still say it
+    clock.ms += 1
+    await queue.reap()
+    (line,) = await events(redis, queue, "unresolved")
+    assert line == {"call": ONE, "agent": ANN, "topic": PAPERS, "caller": "r1"}
+    ann = (await queue.dump()).agents[ANN]
+    assert (ann.state, ann.pause, ann.back, ann.hold) == ("paused", "evening", until, None)
+    clock.ms += 60_000
+    await queue.reap()
+    dump = await queue.dump()
+    assert (dump.agents[ANN].pause, dump.agents[ANN].staff) == ("evening", False)
+    assert "agent:ann" not in dump.deadlines
+
+
+async def test_what_is_said_under_a_pause_is_not_asked_for_again(queue: Queue, clock: Hand, redis: Redis) -> None:
+    await routed(queue, TopicRouting.plain(CIVIL), wrap_ms=45_000, coded=True)
+    await ready(queue)
+    await talked(queue, caller="r1")
+    await queue.pause(ANN, "evening", None)
+    await queue.outcome(ANN, "1")
+    clock.ms += 45_000
+    await queue.reap()
+    assert await events(redis, queue, "unresolved") == []
+
+
 async def test_who_owes_an_answer_gets_the_caller_back_if_free_and_costs_nobody_a_wait(
     queue: Queue, clock: Hand
 ) -> None:

@@ -70,12 +70,11 @@ local function settle_crew(a)
   end
 end
 
+-- A wrap runs out under a pause too: an agent who goes home from it still owes the word.
 local function settle_deadline(a)
-  local wanted
-  if a.pause then
-    wanted = (a.short or a.pause == 'missed') and a.back or nil
-  elseif a.hold then
-    wanted = a.free_at
+  local wanted = a.hold and a.free_at or nil
+  if a.pause and (a.short or a.pause == 'missed') then
+    wanted = math.min(wanted or a.back, a.back)
   end
   if wanted ~= a.deadline then
     schedule('agent:' .. a.id, wanted)

@@ -14,19 +14,21 @@ reapers.agent = function(id)
   if not a or not a.deadline or a.deadline > now then
     return
   end
-  local at, reason = a.deadline, 'rested'
-  if a.pause == 'missed' then
-    a.pause, a.back = nil, nil
-  elseif a.pause then
-    a.short, reason = nil, 'overdue'
-  else
-    if a.hold == 'wrap' then
-      conclude(a)
+  while a.deadline and a.deadline <= now do
+    local at, reason = a.deadline, 'rested'
+    if a.hold and a.free_at <= at then
+      if a.hold == 'wrap' then
+        conclude(a)
+      end
+      a.hold, a.free_at = nil, nil
+    elseif a.pause == 'missed' then
+      a.pause, a.back = nil, nil
+    else
+      a.short, reason = nil, 'overdue'
     end
-    a.hold, a.free_at = nil, nil
+    settle(a, at)
+    log_agent(a, reason)
   end
-  settle(a, at)
-  log_agent(a, reason)
   return 'rested'
 end
 
