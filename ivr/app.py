@@ -124,13 +124,15 @@ async def _serve(settings: Settings) -> None:
             roster = await _roster(connection, watch, plan, queue)
             aside = {
                 "roster": roster.run,
-                "projector": Projection(connection, queue, projector).run,
+                "projector": Projection(connection, queue, projector, noticed=metrics.noticed.inc).run,
                 "messages": messages.run,
                 "promises": promises.run,
                 "publication": lambda: watch.run(Served(worker, messages, projector)),
             }
             if emergency is not None:
-                aside["emergency projector"] = Projection(emergency, queue, projector, alone=True).run
+                aside["emergency projector"] = Projection(
+                    emergency, queue, projector, alone=True, noticed=metrics.noticed.inc
+                ).run
             drain = Drain(ari)
             admin = watch.admin(pin=secrets.admin_pin, token=secrets.admin_token)
             worker = Worker(

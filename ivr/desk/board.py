@@ -25,6 +25,7 @@ COUNTS: Final = {
     "overflow": "messages proposés",
     "unstaffed": "motifs sans personne",
     "ended": "appels terminés",
+    "notice": "mises en pause d'office",
 }
 
 

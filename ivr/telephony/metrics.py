@@ -42,6 +42,9 @@ class Metrics:
         self.hours_unknown = Gauge(
             "ivr_hours_unknown", "Schedules that cannot be worked out, and count as open", registry=self.registry
         )
+        self.noticed = Counter(
+            "ivr_agents_paused_missed", "Agents paused after two missed calls in a row", registry=self.registry
+        )
         self.adopted = Gauge("ivr_adopted", "Calls adopted at the last connect", registry=self.registry)
         self.adoption_s = Gauge(
             "ivr_adoption_seconds", "From the last connect until its last call was adopted", registry=self.registry

@@ -72,10 +72,11 @@ def after(id_: str) -> str:
 class Projection:
     """Copies while this worker holds the lease; `run` returns only when cancelled, and then gives it back.
 
-    `alone`: nobody else copies from this Redis, and no lease is asked for.
+    `alone`: nobody else copies from this Redis, and no lease is asked for. `noticed` is called for each agent whom
+    the queue paused by itself.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a copier stands on, by name
         self,
         redis: Redis,
         queue: Queue,
@@ -86,6 +87,7 @@ class Projection:
         every_s: float = EVERY_S,
         alone: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
+        noticed: Callable[[], object] = lambda: None,
     ) -> None:
         self._redis = redis
         self._queue = queue
@@ -95,6 +97,7 @@ class Projection:
         self._every_s = every_s
         self._alone = alone
         self._monotonic = monotonic
+        self._noticed = noticed
         self._key = queue.keys.name("events")
         self._held_until = self._tidy_at = 0.0
         self._near = False
@@ -136,6 +139,10 @@ class Projection:
         if not lines:
             return False
         self.copied += await self._projector.commit(lines)
+        for line in lines:
+            if line.type == "notice":
+                _log.warning("an agent was paused after two missed calls; somebody should look", **line.fields)
+                self._noticed()
         await heeding(self._redis.xtrim(self._key, minid=after(lines[-1].id), approximate=False))
         return len(lines) == BATCH
 

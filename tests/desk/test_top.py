@@ -62,6 +62,7 @@ def test_one_frame_tells_everything_on_80_columns(busy: Town) -> None:
         "Personne : Accueil général",
         "Nœuds : a (6 appels)",
         "appels arrivés              6",
+        "mises en pause d'office",
     ):
         assert line in told
     papers = next(line for line in told.splitlines() if line.startswith(" État civil"))

@@ -233,6 +233,19 @@ def test_the_limit_is_the_scripts() -> None:
     assert f"EVENTS_KEPT = '{KEPT}'" in source()
 
 
+async def test_an_agent_whom_the_queue_paused_is_told_of_once(place: Site) -> None:
+    heard: list[str] = []
+    projector = Projector(place.ledger, place.queue.site, 2)
+    copies = Projection(place.redis, place.queue, projector, alone=True, noticed=lambda: heard.append("notice"))
+    words = {"type": "notice", "at": T0, "epoch": "e1", "agent": "ann", "reason": "missed"}
+    await place.redis.xadd(place.key, words)  # type: ignore[arg-type]
+    with capture_logs() as logs:
+        await copies.step()
+        await copies.step()
+    (warned,) = (line for line in logs if line["log_level"] == "warning")
+    assert (warned["agent"], warned["reason"], heard) == ("ann", "missed", ["notice"])
+
+
 async def test_who_copies_also_forgets_old_numbers_once_an_hour(place: Site) -> None:
     now, passed = place.script.at, 0.0
     place.projection._monotonic = lambda: passed
