@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from ivr.core.plan import Plan
     from ivr.ledger.store import File
+
+AGENT: Final = "agent:"
+"""How the name of an owner begins who is one person."""
 
 files_app = typer.Typer(help="Les dossiers : ce qui est dû aux appelants, par qui, avant quand.")
 
@@ -62,8 +65,17 @@ def close(
     note: Annotated[str, typer.Option(help="Ce qui a été répondu.")] = "",
 ) -> None:
     """Clore un dossier : la réponse a été donnée."""
-    closed = asyncio.run(_close(Settings().ledger, file, by, note))
+    settings = Settings()
+    closed, told = asyncio.run(_close(settings, file, by, note))
     OUT.print(f"Dossier {closed.id} clos.", markup=False)
+    if not told:
+        from ivr.commands.terminal import ERR  # noqa: PLC0415 - each command imports what it needs
+
+        ERR.print(
+            "Redis ne répond pas : cet appelant ira encore d'abord à l'agent qui suivait le dossier, "
+            "une semaine au plus.",
+            markup=False,
+        )
 
 
 async def _read(url: str, plan: Plan, owner: str, *, still_open: bool) -> tuple[list[File], dict[str, str]]:
@@ -90,11 +102,45 @@ def _waiting(folder: Path) -> str:
     return f"{count} {are} {where} : {they} ici dès que le service pourra écrire dans la base des dossiers."
 
 
-async def _close(url: str, file: str, by: str, note: str) -> File:
+async def _close(settings: Settings, file: str, by: str, note: str) -> tuple[File, bool]:
+    """Close it in the ledger; False beside it when the queue could not be told that its agent owes nothing now."""
     from ivr.ledger.store import Ledger  # noqa: PLC0415 - each command imports what it needs
+    from ivr.queueing.errors import QueueError  # noqa: PLC0415
 
-    async with Ledger(url) as ledger:
-        return await ledger.close(file, time.time_ns() // 1_000_000, by, note)
+    async with Ledger(settings.ledger) as ledger:
+        closed = await ledger.close(file, time.time_ns() // 1_000_000, by, note)
+        theirs = await ledger.files(still_open=True, owner=closed.owner) if closed.owner.startswith(AGENT) else []
+    about = (closed.site, closed.caller_ref, closed.topic)
+    if not closed.owner.startswith(AGENT) or about in ((one.site, one.caller_ref, one.topic) for one in theirs):
+        return closed, True
+    try:
+        await _disown(settings, closed)
+    except QueueError:
+        return closed, False
+    return closed, True
+
+
+async def _disown(settings: Settings, closed: File) -> None:
+    """The caller of a closed file comes to anybody again. Raises QueueError."""
+    from ivr.core.plan import AgentId, SiteId, TopicId  # noqa: PLC0415 - each command imports what it needs
+    from ivr.queueing.connect import connect  # noqa: PLC0415
+    from ivr.queueing.errors import StateLost  # noqa: PLC0415
+    from ivr.queueing.queue import Queue  # noqa: PLC0415
+    from ivr.queueing.retry import Retry  # noqa: PLC0415
+
+    agent = AgentId(closed.owner.removeprefix(AGENT))
+    redis = connect(settings.redis_url)
+    queue = Queue(redis, SiteId(closed.site), retry=Retry(attempts=2))
+    try:
+        await queue.learn_clock()
+        try:
+            await queue.disown(closed.caller_ref, TopicId(closed.topic), agent)
+        except StateLost as lost:
+            if lost.found is not None:  # an empty site remembers nobody
+                queue.epoch = lost.found
+                await queue.disown(closed.caller_ref, TopicId(closed.topic), agent)
+    finally:
+        await redis.aclose()
 
 
 def _owner(typed: str, plan: Plan) -> str:

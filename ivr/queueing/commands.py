@@ -216,6 +216,11 @@ def extend(agent: AgentId, nonce: str) -> Command[m.Changed | m.Refused]:
     return Command("extend", {"agent": agent, "nonce": nonce}, replies.changed, refused=replies.refused)
 
 
+def disown(caller: str, topic: TopicId, agent: AgentId) -> Command[m.Changed]:
+    """The agent owes a caller, by ref, no answer about a topic any more; another who does so still does."""
+    return Command("disown", {"caller": caller, "topic": topic, "agent": agent}, replies.changed)
+
+
 def forget(caller: str) -> Command[m.Changed]:
     """Nothing is remembered of a caller, by ref, any more."""
     return Command("forget", {"caller": caller}, replies.changed)

@@ -340,6 +340,10 @@ class Queue:
         """The agent's wrap lasts as long again."""
         return await self.run(commands.extend(agent, secrets.token_hex(4)))
 
+    async def disown(self, caller: str, topic: TopicId, agent: AgentId) -> m.Changed:
+        """The agent owes a caller (a ref) no answer about a topic any more."""
+        return await self.run(commands.disown(caller, topic, agent))
+
     async def forget(self, caller: str) -> m.Changed:
         """Nothing is remembered of a caller (a ref) any more."""
         return await self.run(commands.forget(caller))

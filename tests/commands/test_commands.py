@@ -171,6 +171,40 @@ def test_a_file_that_is_closed_shows_among_all_alone(town: Town) -> None:
         town.ivr("files", "close", "a-1.1")
 
 
+@pytest.mark.redis
+def test_closing_what_an_agent_owed_gives_the_caller_to_anybody_again(
+    town: Town, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IVR_REDIS_URL", redis_url)
+    for id_ in ("a-1.1", "a-1.2", "a-1.3"):
+        town.promise(id_, FAR, kind="follow_up", owner="agent:julien-castaing", recording="")
+    with Redis.from_url(redis_url) as redis:
+        redis.flushdb()
+        assert town.ivr("files", "close", "a-1.3").stderr == ""  # a queue that remembers nobody
+        redis.hset("{pessac}:site", mapping={"epoch": "e1", "clock": "1"})
+        redis.hset(
+            "{pessac}:known",
+            mapping={
+                f"{town.ref}|etat-civil": '{"fails":[],"owner":"julien-castaing","owned":9e15}',
+                f"{town.ref}|urbanisme": '{"fails":[],"owner":"julien-castaing","owned":9e15}',
+            },
+        )
+        assert town.ivr("files", "close", "a-1.1").stderr == ""
+        assert redis.hlen("{pessac}:known") == 2  # another file of theirs is still open
+        done = town.ivr("files", "close", "a-1.2")
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert redis.hkeys("{pessac}:known") == [f"{town.ref}|urbanisme".encode()]
+
+
+@pytest.mark.sqlite
+def test_closing_a_file_while_redis_is_away_says_what_stays(town: Town) -> None:
+    town.promise("a-1.1", FAR, kind="follow_up", owner="agent:julien-castaing", recording="")
+    done = town.ivr("files", "close", "a-1.1")
+    assert (done.exit_code, done.stdout) == (0, "Dossier a-1.1 clos.\n")
+    assert "Redis ne répond pas" in done.stderr
+    assert "a-1.1" not in town.ivr("files").stdout
+
+
 # Explain
 
 

@@ -266,6 +266,12 @@ class Reference(State):
         agent.free_at = (agent.free_at or 0) + self.times["wrap_ms"]
         return "extended"
 
+    def do_disown(self, args: dict[str, Any], _: str | None) -> None:
+        key = (args["caller"], args["topic"])
+        if key in self.known and self.known[key].owner == args["agent"]:
+            self.known[key].owner = None
+            self.keep(key)
+
     def do_forget(self, args: dict[str, Any], _: str | None) -> None:
         self.known = {key: known for key, known in self.known.items() if key[0] != args["caller"]}
 

@@ -89,7 +89,7 @@ ROUTINGS = (
 WEIGHTS = {
     "time": 20, "new": 25, "join": 5, "leave": 6, "release": 14, "end": 12, "accept": 25, "decline": 10,
     "present": 5, "pause": 2, "resume": 6, "busy": 4, "reap": 12, "stale": 2, "late": 4, "configure": 4,
-    "outcome": 5, "extend": 2, "forget": 1, "lease": 3, "unlease": 1,
+    "outcome": 5, "extend": 2, "disown": 2, "forget": 1, "lease": 3, "unlease": 1,
 }  # fmt: skip
 UNANSWERED = WEIGHTS | {"accept": 1, "decline": 0, "time": 35, "reap": 20}
 """Phones ring in vain: offers come due by themselves, with whatever else is due by then."""
@@ -318,6 +318,13 @@ class QueueMachine(RuleBasedStateMachine):
         if agent in self.reference.agents:
             self.do(c.extend(AgentId(agent), nonce), twice=twice)
 
+    @rule(pick=picks, agent=agents, twice=doubled)
+    def disown(self, pick: int, agent: str, twice: bool) -> None:
+        """Mostly of one who owes an answer, now and then of another."""
+        owed = sorted((key, known.owner) for key, known in self.reference.known.items() if known.owner)
+        (ref, topic), owner = owed[pick % len(owed)] if owed else (("r1", "papers"), agent)
+        self.do(c.disown(ref, TopicId(topic), AgentId(agent if pick % 4 == 0 else owner)), twice=twice)
+
     @rule(ref=st.sampled_from(REFS[1:]), twice=doubled)
     def forget(self, ref: str | None, twice: bool) -> None:
         self.do(c.forget(ref or ""), twice=twice)
@@ -452,6 +459,8 @@ class QueueMachine(RuleBasedStateMachine):
                 self.outcome(agent, chance.choice("123"), chance.random() < 0.4, twice)
             case "extend":
                 self.extend(agent, chance.choice("abcd"), twice)
+            case "disown":
+                self.disown(pick, agent, twice)
             case "forget":
                 self.forget(chance.choice(REFS[1:]), twice)
             case "lease":

@@ -403,6 +403,24 @@ async def test_what_is_said_under_a_pause_is_not_asked_for_again(queue: Queue, c
     assert await events(redis, queue, "unresolved") == []
 
 
+async def test_who_owes_an_answer_no_more_is_as_any_other(queue: Queue, clock: Hand) -> None:
+    await routed(queue, TopicRouting.plain(CIVIL))
+    await ready(queue, ANN)
+    await talked(queue, caller="r1")
+    await queue.outcome(ANN, "3", follow_up=True)
+    await ready(queue, BOB, (CIVIL,))
+    clock.ms += 1
+    await queue.pause(ANN, "coffee", None)
+    await queue.resume(ANN)  # now Bob is idle for longer
+    assert not (await queue.disown("r1", PAPERS, BOB)).changed
+    assert not (await queue.disown("r1", ROADS, ANN)).changed
+    assert (await queue.disown("r1", PAPERS, ANN)).changed
+    assert not (await queue.disown("r1", PAPERS, ANN)).changed
+    assert [offer.agent for offer in (await join(queue, TWO, caller="r1")).offers] == [BOB]
+    dump = await queue.dump()
+    assert (dump.known, [member for member in dump.deadlines if member.startswith("known:")]) == ({}, [])
+
+
 async def test_who_owes_an_answer_gets_the_caller_back_if_free_and_costs_nobody_a_wait(
     queue: Queue, clock: Hand
 ) -> None:

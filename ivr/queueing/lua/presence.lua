@@ -141,6 +141,17 @@ handlers.extend = function()
   return true
 end
 
+-- The caller has had the answer that the agent owed: they come to anybody again.
+handlers.disown = function()
+  local k = known_of(args.caller, args.topic)
+  if not k.owner or k.owner ~= args.agent then
+    return false
+  end
+  k.owner, k.owned = nil, nil
+  keep_known(args.caller, args.topic, k)
+  return true
+end
+
 -- Nothing is remembered of a caller any more.
 handlers.forget = function()
   local some = false
