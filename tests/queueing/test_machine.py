@@ -1,18 +1,22 @@
 """Any order of commands, doubled, late, stale, over two nodes, with time that jumps and state that
 is lost: the script does what the plain reference does, and the invariants hold after each step.
 
-IVR_QUEUE_STEPS sets the number of commands (about; 5,000 unless told); `--hypothesis-seed` repeats a run.
+IVR_QUEUE_STEPS sets the number of commands (about; 5,000 unless told); IVR_QUEUE_SEED or `--hypothesis-seed`, with
+the same number, repeats the run that told its seed as it failed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import secrets
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from redis import Redis
@@ -27,6 +31,8 @@ from tests.queueing.invariants import as_the_reference, the_invariants_hold
 from tests.queueing.reference import Reference
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ivr.queueing.commands import Command
 
 pytestmark = pytest.mark.redis
@@ -484,9 +490,30 @@ class QueueMachine(RuleBasedStateMachine):
             the_invariants_hold(dump, self.reference)
 
 
+@contextlib.contextmanager
+def repeatable(chosen: int) -> Iterator[None]:
+    """Whatever fails inside says how the same commands come again."""
+    try:
+        yield
+    except BaseException as failure:
+        failure.add_note(f"again: IVR_QUEUE_SEED={chosen} IVR_QUEUE_STEPS={STEPS} pytest {__file__}")
+        raise
+
+
+def test_a_failure_says_how_to_run_it_again() -> None:
+    with pytest.raises(AssertionError) as failed, repeatable(41):
+        raise AssertionError
+    (note,) = failed.value.__notes__
+    assert note.startswith(f"again: IVR_QUEUE_SEED=41 IVR_QUEUE_STEPS={STEPS} pytest ")
+
+
 @pytest.mark.timeout(0 if STEPS > 10_000 else 120)
-def test_any_history_of_commands(redis_url: str) -> None:
+def test_any_history_of_commands(redis_url: str, request: pytest.FixtureRequest) -> None:
     QueueMachine.url = redis_url
+    asked = os.environ.get("IVR_QUEUE_SEED") or request.config.getoption("--hypothesis-seed")
+    chosen = int(asked or secrets.randbits(32))
+    seed(chosen)(QueueMachine)
+    sys.stdout.write(f"seed {chosen}\n")  # for a run that is killed
     case = QueueMachine.TestCase
     case.settings = settings(
         max_examples=max(1, STEPS // COMMANDS_PER_RUN),
@@ -495,4 +522,5 @@ def test_any_history_of_commands(redis_url: str) -> None:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    case().runTest()
+    with repeatable(chosen):
+        case().runTest()
