@@ -1,5 +1,7 @@
 """Promises that wait for a ledger that is away: lines of JSON on this machine, each on its disk before it is heard.
 
+Numbers of callers whom an agent answered wait beside them.
+
 The folder holds one file per process, locked (flock) while that process lives and readable by its user alone, for
 it holds numbers. A file's room is taken beforehand, as zeros: a disk that is full meanwhile refuses no promise. What
 is brought into the ledger is overwritten by zeros, and the file of a process that is gone is removed then. A line
@@ -24,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ivr import log
 from ivr.ledger.errors import JournalBusy
-from ivr.ledger.store import File
+from ivr.ledger.store import File, Met
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -54,7 +56,7 @@ class Part:
     """What one file held when it was read: its first `size` bytes; `damaged` of its lines cannot be read."""
 
     path: Path
-    entries: tuple[Entry, ...]
+    entries: tuple[Entry | Met, ...]
     size: int
     damaged: int
     ours: bool
@@ -77,7 +79,13 @@ class Journal:
 
     def append(self, file: File, number: str | None) -> None:
         """Put a promise on the disk; it is there when this returns. Raises OSError, and then nothing is promised."""
-        line = _line(file, number)
+        self._put(_line({"file": asdict(file), "number": number}))
+
+    def meet(self, callers: Iterable[Met]) -> None:
+        """Put numbers of callers who were answered on the disk, as `append` does. Raises OSError."""
+        self._put(b"".join(_line({"met": asdict(each)}) for each in callers))
+
+    def _put(self, line: bytes) -> None:
         with self._turn:
             if self._own is None:
                 self._own, self._end = self._begin(), 0
@@ -99,7 +107,8 @@ class Journal:
 
     def entries(self) -> list[Entry]:
         """Every promise that waits. Raises OSError."""
-        return [entry for path in self._files(ENDING) for entry in _read(_content(path))[0]]
+        found = (entry for path in self._files(ENDING) for entry in _read(_content(path))[0])
+        return [entry for entry in found if isinstance(entry, Entry)]
 
     @contextlib.contextmanager
     def alone(self, patience_s: float = 0.0) -> Iterator[None]:
@@ -226,24 +235,32 @@ class Journal:
             return path, fd
 
 
-def _line(file: File, number: str | None) -> bytes:
-    return json.dumps({"file": asdict(file), "number": number}, separators=(",", ":")).encode() + b"\n"
+def _line(said: dict[str, Any]) -> bytes:
+    return json.dumps(said, separators=(",", ":")).encode() + b"\n"
 
 
-def _read(content: bytes) -> tuple[tuple[Entry, ...], int, int]:
-    """The promises, the bytes that they take with what is debris, and how many lines are neither."""
-    entries, damaged = [], 0
+def _read(content: bytes) -> tuple[tuple[Entry | Met, ...], int, int]:
+    """What waits, the bytes that it takes with what is debris, and how many lines are neither."""
+    entries: list[Entry | Met] = []
+    damaged = 0
     *lines, rest = content.split(b"\n")
     for raw in lines:
         line = raw.lstrip(b"\0")
         if not line or b"\0" in line:
             continue
         try:
-            entries.append(_entry(json.loads(line)))
+            said = json.loads(line)
+            entries += _met(said["met"]) if "met" in said else (_entry(said),)
         except (ValueError, TypeError, KeyError, AttributeError):
             # What an overwriting that was cut short left of a line begins with zeros.
             damaged += len(line) == len(raw)
     return tuple(entries), len(content) - len(rest) + len(rest.rstrip(b"\0")), damaged
+
+
+def _met(said: Any) -> tuple[Met, ...]:
+    """The caller who was answered; none whose number was erased."""
+    number = said["number"].strip()
+    return (Met(said["ref"], number, int(said["at"])),) if number else ()
 
 
 def _entry(said: Any) -> Entry:

@@ -69,9 +69,9 @@ class Projector:
                 await self._derive(connection, new)
         return len(new)
 
-    async def forget_numbers(self, before: int) -> int:
+    async def forget_numbers(self, before: int, met_before: int) -> int:
         """See `Ledger.forget_numbers`."""
-        return await self._ledger.forget_numbers(before)
+        return await self._ledger.forget_numbers(before, met_before)
 
     async def _move(self, connection: AsyncConnection, last: Line) -> None:
         # First of all: the row's lock makes two workers take turns, and SQLite's lock is had from here on.

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, String, Table, Text
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest migration; a test holds it against the folder."""
 
 META: Final = MetaData()
@@ -85,7 +85,10 @@ NUMBERS: Final = Table(
     META,
     Column("caller_ref", String, primary_key=True),
     Column("number", String, nullable=False),
+    Column("met_ms", BigInteger, nullable=False, server_default="0"),
 )
+"""`met_ms` is when an agent last answered the caller, 0 for never: for so long the number may be wanted, though
+nothing is owed yet."""
 POSITIONS: Final = Table(
     "positions",
     META,

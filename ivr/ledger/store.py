@@ -23,7 +23,7 @@ from ivr.ledger.migrate import migrate
 from ivr.ledger.schema import FILES, NUMBERS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from sqlalchemy import URL, Table
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from ivr.core.plan import AgentId, GroupId
 
-__all__ = ["File", "Ledger", "LedgerError", "of_agent", "of_group"]
+__all__ = ["File", "Ledger", "LedgerError", "Met", "of_agent", "of_group"]
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _PATIENCE_S: Final = 5.0
@@ -62,6 +62,15 @@ class File:
     call: str = ""
     closed_by: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A caller whom an agent answered, with the number: what the agent says of the talk may leave a file."""
+
+    ref: str
+    number: str
+    at: int
 
 
 @dataclass(slots=True, eq=False)
@@ -207,6 +216,17 @@ class Ledger:
         for promise in promises:
             promise.done, promise.error = True, error
 
+    async def met(self, callers: Sequence[Met]) -> None:
+        """The numbers of callers whom an agent answered are known, in one transaction. Raises LedgerError."""
+        insertion = self.insert(NUMBERS)
+        newer = insertion.excluded.met_ms
+        query = insertion.on_conflict_do_update(
+            index_elements=[NUMBERS.c.caller_ref], set_={"met_ms": newer}, where=NUMBERS.c.met_ms < newer
+        )
+        rows = [{"caller_ref": each.ref, "number": each.number, "met_ms": each.at} for each in callers]
+        async with self.writing("the ledger did not take the numbers of callers who were answered") as connection:
+            await connection.execute(query, rows)
+
     async def files(self, *, still_open: bool = False, owner: str = "") -> list[File]:
         """Every file, or those still open, or an owner's; the earliest due first."""
         query = select(FILES).order_by(FILES.c.due_ms, FILES.c.id)
@@ -245,7 +265,8 @@ class Ledger:
     async def numbers(self) -> dict[str, str]:
         """Every number that is known, by caller ref."""
         async with self.reading("the ledger does not answer") as connection:
-            return {ref: number for ref, number in await connection.execute(select(NUMBERS))}  # noqa: C416 - rows
+            query = select(NUMBERS.c.caller_ref, NUMBERS.c.number)
+            return {ref: number for ref, number in await connection.execute(query)}  # noqa: C416 - rows
 
     async def erase(self, ref: str, recordings_gone: Iterable[str] = ()) -> bool:
         """The number of a caller is known no more, nor the recordings that are gone; whether it had been known."""
@@ -260,11 +281,15 @@ class Ledger:
                 await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         return erased.rowcount > 0
 
-    async def forget_numbers(self, before: int) -> int:
-        """The numbers of callers to whom nothing is owed, nor was since that instant, are known no more; how many."""
+    async def forget_numbers(self, before: int, met_before: int) -> int:
+        """The numbers of callers to whom nothing is owed, nor was since `before`, are known no more; how many.
+
+        Unless an agent answered them since `met_before`.
+        """
         still = select(FILES.c.caller_ref).where(FILES.c.closed_ms.is_(None) | (FILES.c.closed_ms >= before))
         async with self.writing("the ledger did not forget old numbers") as connection:
-            gone = await connection.execute(delete(NUMBERS).where(NUMBERS.c.caller_ref.not_in(still)))
+            old = delete(NUMBERS).where(NUMBERS.c.met_ms < met_before, NUMBERS.c.caller_ref.not_in(still))
+            gone = await connection.execute(old)
         return gone.rowcount
 
 

@@ -84,7 +84,7 @@ class CallActor:
             case Arriving():
                 self._watchdog.start()
             case Talking():
-                pass
+                self._desk.met(self.call)
             case phase:
                 self._watchdog.adopt(recording=phase.recording if isinstance(phase, Recording) else 0)
         try:
@@ -201,7 +201,7 @@ class CallActor:
 
     async def _handle(self, happened: ev.Input) -> None:
         env = Env(self._desk.now(), self._plan, self._desk.calendar)
-        typing = isinstance(self.call.phase, Typing)
+        typing, talked = isinstance(self.call.phase, Typing), isinstance(self.call.phase, Talking)
         self._recorder.write(happened, env, secret=typing)
         if isinstance(happened, ev.PromptDone):
             self._line.played(happened.serial)
@@ -211,6 +211,8 @@ class CallActor:
             self._trail.append((env.now, "key", f"{happened.key} {getattr(self.call.phase, 'menu', '')}".rstrip()))
         self.call, effects = step(self.call, happened, env)
         self._recorder.did(effects)
+        if not talked and isinstance(self.call.phase, Talking):
+            self._desk.met(self.call)
         if not effects:
             return
         self._trail += [(env.now, each.kind, each.detail) for each in effects if isinstance(each, fx.Note)]

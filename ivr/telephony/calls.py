@@ -15,6 +15,7 @@ from ivr.ledger.workdays import due
 from ivr.queueing.model import News, Offer, Withdrawn
 from ivr.telephony.actor import CallActor
 from ivr.telephony.callers import identify
+from ivr.telephony.contacts import Contacts
 from ivr.telephony.fallback import FallbackCallers
 from ivr.telephony.ids import recording_name
 from ivr.telephony.line import Line
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ivr.core import effects as fx
     from ivr.core.plan import Agent, AgentId, Plan
     from ivr.core.schedule import Calendar
+    from ivr.ledger.store import Met
     from ivr.queueing.model import Moves, NodeId
     from ivr.queueing.queue import Queue
     from ivr.telephony.metrics import Metrics
@@ -43,6 +45,9 @@ class Keeper(Protocol):
 
     async def promise(self, file: File, number: str | None) -> None:
         """Keep a promise for good; raises LedgerError, and then nothing may be promised."""
+
+    async def met(self, callers: Sequence[Met]) -> None:
+        """Keep the numbers of callers whom an agent answered; raises LedgerError."""
 
 
 class Calls:
@@ -67,6 +72,7 @@ class Calls:
         self._ari = ari
         self.queue = queue
         self._ledger = ledger
+        self._contacts = Contacts(ledger.met)
         self.plans = Plans(plan, find)
         self.node = node
         self._app = app
@@ -159,6 +165,10 @@ class Calls:
             call=call.id,
         )
         await self._ledger.promise(file, call.caller.number)
+
+    def met(self, call: Call) -> None:
+        """Have the number of a caller whom an agent answers known, soon."""
+        self._contacts.met(call.caller, self.now())
 
     def agent(self, plan: Plan, agent: AgentId) -> Agent:
         """Return an agent, also one who is newer than a call's plan."""
@@ -254,3 +264,4 @@ class Calls:
         """Stop every actor and wait until none is left; the calls stay as they are."""
         self.abandon()
         await self._lives.close()
+        await self._contacts.close()

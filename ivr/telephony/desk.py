@@ -39,6 +39,9 @@ class Desk(Protocol):
     async def promise(self, call: Call, effect: fx.Promise) -> None:
         """Commit a promise; raises LedgerError."""
 
+    def met(self, call: Call) -> None:
+        """Note that an agent answers the caller: a file of the talk must find them."""
+
     def agent(self, plan: Plan, agent: AgentId) -> Agent:
         """Return an agent, also one who is newer than a call's plan."""
 

@@ -39,6 +39,8 @@ EVERY_S: Final = 2.0
 TIDY_EVERY_S: Final = 3_600.0
 KEEP_NUMBERS_MS: Final = 30 * 86_400_000
 """How long a number outlives the last file of its caller."""
+KEEP_MET_MS: Final = 7 * 86_400_000
+"""How long it outlives an answer: an agent may still say that something is owed, until the next call."""
 NEAR: Final = KEPT * 8 // 10
 """Lines that wait: more is nearly too many."""
 UNREADABLE: Final = "unreadable"
@@ -132,19 +134,21 @@ class Projection:
         if not self._alone and not await self._ours():
             return False
         await self._watch()
-        if not self._alone:
-            await self._tidy()
         raw: Any = await heeding(self._redis.xrange(self._key, count=BATCH))
         lines = readable(raw)
-        if not lines:
-            return False
-        self.copied += await self._projector.commit(lines)
-        for line in lines:
-            if line.type == "notice":
-                _log.warning("an agent was paused after two missed calls; somebody should look", **line.fields)
-                self._noticed()
-        await heeding(self._redis.xtrim(self._key, minid=after(lines[-1].id), approximate=False))
-        return len(lines) == BATCH
+        if lines:
+            self.copied += await self._projector.commit(lines)
+            for line in lines:
+                if line.type == "notice":
+                    _log.warning("an agent was paused after two missed calls; somebody should look", **line.fields)
+                    self._noticed()
+            await heeding(self._redis.xtrim(self._key, minid=after(lines[-1].id), approximate=False))
+        if len(lines) == BATCH:
+            return True
+        if not self._alone:
+            # Only now: a line that waited may have opened a file, which keeps a number.
+            await self._tidy()
+        return False
 
     async def _watch(self) -> None:
         """Say once that lines will be lost soon, and once that they will not."""
@@ -162,7 +166,8 @@ class Projection:
     async def _tidy(self) -> None:
         """Forget what has been kept for long enough, now and then."""
         if self._monotonic() >= self._tidy_at:
-            forgotten = await self._projector.forget_numbers(self._queue.clock() - KEEP_NUMBERS_MS)
+            now = self._queue.clock()
+            forgotten = await self._projector.forget_numbers(now - KEEP_NUMBERS_MS, now - KEEP_MET_MS)
             if forgotten:
                 _log.info("numbers of callers to whom nothing is owed are forgotten", count=forgotten)
             self._tidy_at = self._monotonic() + TIDY_EVERY_S

@@ -2,7 +2,7 @@
 
 A caller waits for the ledger `PATIENCE_S` at most, and once it is known to be away not at all. What waits in the
 journal, from before a restart too, is brought into the ledger when that answers: a file's id is its key there, so
-whatever is brought in twice is there once.
+whatever is brought in twice is there once. Numbers of callers who are answered go the same way.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Final, Self
 
 from ivr import log
 from ivr.ledger.errors import JournalBusy, LedgerError
+from ivr.ledger.journal import Entry
 from ivr.queueing.retry import Retry
 from ivr.telephony.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from ivr.ledger.journal import Journal
-    from ivr.ledger.store import File, Ledger
+    from ivr.ledger.store import File, Ledger, Met
 
 PATIENCE_S: Final = 2.0
 LOOK_EVERY_S: Final = 60.0
@@ -80,28 +81,39 @@ class Promises:
 
     async def promise(self, file: File, number: str | None) -> None:
         """Keep a promise, in one place or the other; the same id again changes nothing. Raises LedgerError."""
+        await self._keep(
+            lambda: self.ledger.promise(file, number), lambda: self.journal.append(file, number), call=file.call
+        )
+
+    async def met(self, callers: Sequence[Met]) -> None:
+        """Have the numbers of callers whom an agent answered known, in one place or the other. Raises LedgerError."""
+        await self._keep(lambda: self.ledger.met(callers), lambda: self.journal.meet(callers), answered=len(callers))
+
+    async def _keep(self, ledger: Callable[[], Awaitable[None]], journal: Callable[[], None], **whose: object) -> None:
         self._noting += 1
         try:
-            if self._away or not await self._in_ledger(file, number):
-                await self._in_journal(file, number)
+            if self._away or not await self._in_ledger(ledger):
+                await self._in_journal(journal, ledger, whose)
         finally:
             self._noting -= 1
 
-    async def _in_ledger(self, file: File, number: str | None) -> bool:
+    async def _in_ledger(self, keep: Callable[[], Awaitable[None]]) -> bool:
         try:
-            await self._soon(self.ledger.promise(file, number))
+            await self._soon(keep())
         except LedgerError as error:
             self._lost(error)
             return False
         return True
 
-    async def _in_journal(self, file: File, number: str | None) -> None:
+    async def _in_journal(
+        self, keep: Callable[[], None], in_ledger: Callable[[], Awaitable[None]], whose: dict[str, object]
+    ) -> None:
         try:
-            await self._soon(asyncio.to_thread(self.journal.append, file, number))
+            await self._soon(asyncio.to_thread(keep))
         except (OSError, LedgerError) as error:
             # The last that can be tried, whatever is known of it.
-            _log.error("a promise could not wait in the journal", call=file.call, reason=str(error))
-            await self._soon(self.ledger.promise(file, number))
+            _log.error("what cannot be kept in the ledger could not wait in the journal", **whose, reason=str(error))
+            await self._soon(in_ledger())
         self._gone.set()
 
     async def run(self) -> None:
@@ -140,17 +152,20 @@ class Promises:
                     await self._gone.wait()
 
     async def bring_in(self) -> int:
-        """Bring what waits into the ledger, and only then shorten the journal; how many. Raises LedgerError, OSError.
+        """Bring what waits into the ledger, then shorten the journal; how many promises. Raises LedgerError, OSError.
 
         JournalBusy while another worker does so, or a number is being erased: what is left is theirs, or waits.
         """
         brought = 0
         with self.journal.alone(), contextlib.closing(self.journal.parts()) as parts:
             for part in parts:
-                for entry in part.entries:
+                promises = [entry for entry in part.entries if isinstance(entry, Entry)]
+                for entry in promises:
                     await self.ledger.promise(entry.file, entry.number)
+                if met := [entry for entry in part.entries if not isinstance(entry, Entry)]:
+                    await self.ledger.met(met)
                 await asyncio.to_thread(self.journal.shorten, part)
-                brought += len(part.entries)
+                brought += len(promises)
         return brought
 
     def _lost(self, error: Exception) -> None:

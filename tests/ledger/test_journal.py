@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from ivr.ledger.errors import JournalBusy
 from ivr.ledger.journal import DAMAGED, ROOM, Entry, Journal
-from ivr.ledger.store import File
+from ivr.ledger.store import File, Met
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,8 +54,12 @@ def journal(folder: Path) -> Iterator[Journal]:
 
 
 def brought_in(journal: Journal) -> list[Entry]:
-    """Everything that can be brought in, and the journal shortened."""
-    found: list[Entry] = []
+    """Every promise that can be brought in, and the journal shortened."""
+    return [entry for entry in all_brought_in(journal) if isinstance(entry, Entry)]
+
+
+def all_brought_in(journal: Journal) -> list[Entry | Met]:
+    found: list[Entry | Met] = []
     with journal.alone(), closing(journal.parts()) as parts:
         for part in parts:
             found += part.entries
@@ -76,6 +80,17 @@ def test_what_was_put_there_is_there_for_the_next_process(journal: Journal, fold
     journal.close()
     assert brought_in(Journal(folder)) == entries
     assert holding(folder) == []
+
+
+def test_numbers_of_who_was_answered_wait_beside_promises_and_are_erased_like_theirs(journal: Journal) -> None:
+    met = [Met("r1", NUMBER, 5), Met("r2", f"{NUMBER}2", 6)]
+    journal.meet(met)
+    journal.append(FILE, NUMBER)
+    assert (journal.count(), journal.entries()) == (1, [Entry(FILE, NUMBER)])
+    with journal.alone():
+        assert journal.erase([NUMBER])
+    assert all_brought_in(journal) == [met[1], Entry(FILE, None)]
+    assert all_brought_in(journal) == []
 
 
 def test_nobody_else_may_read_it_and_nothing_readable_stays_behind(journal: Journal, folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr.ledger.projector import Projector
-from ivr.ledger.store import File, Ledger
+from ivr.ledger.store import File, Ledger, Met
 from ivr.queueing.clock import SiteClock
 from ivr.queueing.errors import QueueUnavailable
 from ivr.queueing.model import Epoch, WorkerId
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from ivr.core.plan import SiteId
+    from ivr.queueing.stream import Line
 
 pytestmark = pytest.mark.redis
 redis, redis_url, site = of_queueing.redis, of_queueing.redis_url, of_queueing.site
@@ -70,9 +71,13 @@ class Site:
         await self.redis.delete(self.key)
 
     async def write(self, call: str) -> None:
-        """A call's lines, in one step and with the site's time, as the queue's script writes."""
+        """A call's lines."""
+        await self.put(self.script.call(call))
+
+    async def put(self, lines: list[Line]) -> None:
+        """Lines, in one step and with the site's time, as the queue's script writes."""
         async with self.redis.pipeline(transaction=True) as step:
-            for line in self.script.call(call):
+            for line in lines:
                 words = {"type": line.type, "at": line.at, "epoch": line.epoch, **line.fields}
                 step.xadd(self.key, words, id=line.id)  # type: ignore[arg-type]
             step.hset(self.key.replace("events", "site"), "clock", str(self.script.at))
@@ -259,6 +264,20 @@ async def test_who_copies_also_forgets_old_numbers_once_an_hour(place: Site) -> 
     passed = projection.TIDY_EVERY_S
     await place.projection.step()
     assert await place.ledger.numbers() == {}
+
+
+async def test_a_number_is_forgotten_only_when_no_line_waits_that_may_need_it(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copied late, after days without a ledger, an agent's word still finds its caller."""
+    await place.ledger.met([Met("r1", "+33639980001", place.script.at - projection.KEEP_MET_MS - 1)])
+    monkeypatch.setattr(projection, "BATCH", 7)
+    await place.write("a-1.1")
+    await place.put([place.script("outcome", call="a-1.1", agent="alice", code="rappel", caller="r1", follow_up="1")])
+    assert await place.projection.step()
+    assert not await place.projection.step()
+    (file,) = await place.ledger.files()
+    assert set(await place.ledger.numbers()) == {file.caller_ref}
 
 
 async def test_stopped_it_gives_the_lease_back_and_says_nothing(place: Site) -> None:

@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr.ledger.journal import Journal
-from ivr.ledger.store import File, Ledger, LedgerError
+from ivr.ledger.store import File, Ledger, LedgerError, Met
 from ivr.queueing.retry import Retry
 from ivr.telephony.metrics import Metrics
 from ivr.telephony.promises import Promises
@@ -161,6 +161,23 @@ async def test_while_the_ledger_is_locked_promises_wait_and_come_in_after(sqlite
             "error: the ledger is away; promises wait in the journal",
             "info: the ledger is back; it has every promise",
         ]
+        assert NUMBER not in str(logged)
+
+
+@pytest.mark.sqlite
+async def test_numbers_of_who_is_answered_wait_for_the_ledger_too_and_are_no_promises(
+    sqlite: str, tmp_path: Path
+) -> None:
+    async with promises(sqlite, tmp_path, patience_s=0.3) as kept:
+        await kept.met([Met("r1", NUMBER, 1_000)])
+        with capture_logs() as logged:
+            async with running(kept):
+                with locked(tmp_path / "ledger.sqlite"):
+                    await kept.met([Met("r1", NUMBER, 2_000), Met("r2", "+33639980002", 2_000)])
+                    assert kept.waiting() == 0
+                await until(lambda: "info: the ledger is back; it has every promise" in said(logged))
+        assert await kept.ledger.numbers() == {"r1": NUMBER, "r2": "+33639980002"}
+        assert await kept.ledger.forget_numbers(9_000, 2_000) == 0
         assert NUMBER not in str(logged)
 
 
@@ -326,7 +343,7 @@ async def test_a_server_that_is_stopped_and_started_again_has_every_promise(serv
         assert await kept.ledger.files() == [FILE, SECOND, THIRD]
         assert kept.waiting() == 0
     look = Look(url)
-    assert await look.rows("SELECT * FROM numbers") == [("r1", NUMBER)]
+    assert await look.rows("SELECT caller_ref, number FROM numbers") == [("r1", NUMBER)]
     await look.close()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ivr.ledger.errors import UnknownFile
-from ivr.ledger.store import File, Ledger, LedgerError
+from ivr.ledger.store import File, Ledger, LedgerError, Met
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ async def test_a_callers_promises_share_one_row_for_the_number(url: str, look: L
         assert [file.id for file in await ledger.files()] == ["a-1.2", "a-1.1", "a-1.3"]
         assert [file.id for file in await ledger.files_of(["r2"])] == ["a-1.3"]
         assert await ledger.known(["a-1.3", "a-1.4"]) == {"a-1.3"}
-    assert await look.rows("SELECT * FROM numbers") == [("r1", NUMBER)]
+    assert await look.rows("SELECT caller_ref, number FROM numbers") == [("r1", NUMBER)]
     assert NUMBER not in str(await look.rows("SELECT * FROM files"))
 
 
@@ -84,10 +84,33 @@ async def test_a_number_is_forgotten_once_nothing_has_been_owed_for_long(url: st
             for closed in closings:
                 file = replace(FILE, id=f"{ref}.{closed}", caller_ref=ref, closed_ms=closed)
                 await ledger.promise(file, f"+3363998{ref}")
-        assert await ledger.forget_numbers(1_000) == 1
-        assert await ledger.forget_numbers(1_000) == 0
+        assert await ledger.forget_numbers(1_000, 1_000) == 1
+        assert await ledger.forget_numbers(1_000, 1_000) == 0
         assert set(await ledger.numbers()) == {"open", "recent"}
         assert len(await ledger.files()) == 6
+
+
+async def test_the_number_of_who_was_answered_is_kept_for_a_while_or_for_what_is_owed(url: str) -> None:
+    met = [Met(ref, f"+3363998{ref}", 1_000) for ref in ("0001", "0002", "0003")]
+    async with Ledger(url) as ledger:
+        await ledger.met(met)
+        await ledger.met([replace(met[0], at=2_000)])
+        await ledger.met([replace(met[0], at=1_500)])  # one that waited in a journal: older than what is known
+        await ledger.promise(replace(FILE, caller_ref="0002"), None)
+        assert await ledger.numbers() == {each.ref: each.number for each in met}
+        assert await ledger.forget_numbers(9_000, 2_000) == 1
+        assert set(await ledger.numbers()) == {"0001", "0002"}
+        assert await ledger.erase("0002")
+        assert await ledger.forget_numbers(9_000, 2_001) == 1
+        assert await ledger.numbers() == {}
+
+
+async def test_a_number_that_a_promise_brought_is_kept_from_the_answer_on(url: str) -> None:
+    async with Ledger(url) as ledger:
+        await ledger.promise(replace(FILE, closed_ms=1_100), NUMBER)
+        await ledger.met([Met("r1", NUMBER, 3_000)])
+        assert await ledger.forget_numbers(9_000, 3_000) == 0
+        assert await ledger.forget_numbers(9_000, 3_001) == 1
 
 
 async def test_a_promise_that_is_not_written_is_an_error(url: str, look: Look) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ivr.core.plan import AgentId
 from ivr.ledger.history import History
 from ivr.ledger.names import Names
 from ivr.ledger.projector import Projector
@@ -50,6 +51,37 @@ async def test_a_call_that_was_answered_is_history(hall: Hall) -> None:
     assert any(text.startswith("Proposé à Alice") for text in told)
     assert any(text.startswith("Alice répond") for text in told)
     assert "Fin de l'appel : une personne a répondu." in told[-1]
+
+
+async def test_who_was_answered_can_be_called_back_when_the_agent_says_so_and_after_a_restart(hall: Hall) -> None:
+    await hall.agent()
+    call, _leg = await hall.talks()
+    await hall.stop()  # what is on its way is kept at the end
+    ((ref, number),) = (await hall.ledger.numbers()).items()
+    assert number == "+33612345678"
+    assert await hall.ledger.erase(ref)
+    other = hall.again()
+    other.start()
+    await other.until(lambda: other.phase(call) == "Talking", "the talk is adopted")
+    other.switch.ends(call)
+    await other.nothing_left()
+    await other.queue.outcome(AgentId("alice"), "rappel", follow_up=True)
+    await copied(other)
+    await other.stop()
+    (file,) = await other.ledger.files()
+    assert (file.kind, file.caller_ref) == ("follow_up", ref)
+    assert await other.ledger.numbers() == {ref: number}
+
+
+async def test_a_hidden_number_is_remembered_by_no_answer(hall: Hall) -> None:
+    await hall.agent()
+    call = await hall.in_menu(number="", presentation="prohib_not_screened")
+    hall.switch.presses(call, "1")
+    leg = await hall.rings(call)
+    hall.switch.answers(leg)
+    await hall.until(lambda: hall.switch.talks(call), "they talk")
+    await hall.stop()
+    assert await hall.ledger.numbers() == {}
 
 
 async def test_a_message_is_told_with_its_file(hall: Hall) -> None:
