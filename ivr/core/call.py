@@ -16,7 +16,7 @@ from ivr.core import inputs as ev
 from ivr.core.adoption import adopted
 from ivr.core.crash import dropped
 from ivr.core.menu import digit, no_input, started, to_menu, typed
-from ivr.core.promises import LEAST_MESSAGE_MS, owe, part, promise, promised, record, recording_done
+from ivr.core.promises import LEAST_MESSAGE_MS, owe, owe_again, part, promise, promised, record, recording_done
 from ivr.core.state import (
     Apologising,
     Arriving,
@@ -194,6 +194,8 @@ def hung_up(turn: Turn) -> None:
                 owe(turn, "callback", phase)
                 outcome = "promised"
         case Promising():
+            # Once more: who takes over a call whose caller is gone knows not whether it was committed.
+            owe_again(turn, phase)
             outcome = "promised"
         case Parting():
             outcome = phase.outcome

@@ -125,8 +125,13 @@ def owe(turn: Turn, kind: fx.PromiseKind, phase: Apologising | Recording | Promi
 def promise(turn: Turn, phase: Promising) -> None:
     """Commit the promise; what the caller is told comes after."""
     turn.enter(phase)
-    owe(turn, "message" if phase.message else "dropped" if phase.gone else "callback", phase, phase.recording)
+    owe_again(turn, phase)
     turn.timer(PROMISE_GUARD_MS)
+
+
+def owe_again(turn: Turn, phase: Promising) -> None:
+    """Commit the promise that a call waits for; twice, it is one."""
+    owe(turn, "message" if phase.message else "dropped" if phase.gone else "callback", phase, phase.recording)
 
 
 def promised(turn: Turn) -> None:

@@ -1,8 +1,9 @@
 """One call's actor: one task, one mailbox; the core decides, the actor carries out.
 
 Order within a step: legs that end first (an agent's phone must be free before the queue
-gives the agent away), then what Redis must hold (queue function and snapshot in one write),
-then everything else in the core's order. Results come back through the mailbox.
+gives the agent away), then a promise with which the call ends (its record is what another
+worker would know of it), then what Redis must hold (queue function and snapshot in one
+write), then everything else in the core's order. Results come back through the mailbox.
 """
 
 from __future__ import annotations
@@ -220,6 +221,11 @@ class CallActor:
         for effect in effects:
             if isinstance(effect, fx.DropLeg):
                 self._drop_leg(effect.token)
+        if isinstance(self.call.phase, Ended):
+            for effect in rest:
+                if isinstance(effect, fx.Promise):
+                    await self._promise(effect)
+            rest = [effect for effect in rest if not isinstance(effect, fx.Promise)]
         await self._write(rest)
         for effect in rest:
             await self._carry_out(effect)

@@ -103,7 +103,7 @@ class Reconciler:
                 self._tell(actor, "crash", ev.Dropped())
             else:
                 mended.append("call_without_channel")
-                await self._close(call_id, "call_without_channel")
+                await self._close(call_id, "call_without_channel", known)
         if restarted:
             mended += await self._call_back(now)
         for leg in repairs.legs:
@@ -206,13 +206,15 @@ class Reconciler:
         mended: list[Kind] = []
         for difference in sure:
             if ours():  # and the node with it
-                await self._mend(difference, repairs, now)
+                await self._mend(difference, repairs, held, now)
                 mended.append(difference.kind)
         self._count(mended, "look")
         if mended:
             _log.warning("mended what differed", **Counter[str](mended))
 
-    async def _mend(self, difference: Difference, repairs: Repairs, now: int) -> None:
+    async def _mend(
+        self, difference: Difference, repairs: Repairs, held: Mapping[CallId, Held | None], now: int
+    ) -> None:
         kind, call_id = difference.kind, CallId(difference.id)
         actor = self._calls.get(call_id)
         match kind:
@@ -225,12 +227,12 @@ class Reconciler:
             case "record_without_actor":
                 adoption = next((each for each in repairs.adopt if each.call.id == call_id), None)
                 if adoption is None:
-                    await self._close(call_id, kind)
+                    await self._close(call_id, kind, held.get(call_id))
                 elif actor is None:
                     self._adopt(adoption)
                     self._tell(self._calls.get(call_id), kind)
             case "call_without_channel":
-                await self._close(call_id, kind)
+                await self._close(call_id, kind, held.get(call_id))
             case "actor_without_record" if actor is not None:
                 self._tell(actor, kind)
                 actor.also(partial(self._write_again, actor))
@@ -289,9 +291,12 @@ class Reconciler:
         actor.also(settle)
         return settled
 
-    async def _close(self, call_id: CallId, kind: Kind) -> None:
-        """End a call whose caller is gone."""
-        if actor := self._calls.get(call_id):
+    async def _close(self, call_id: CallId, kind: Kind, known: Held | None) -> None:
+        """End a call whose caller is gone; one that nobody held ends as its state says: something may be owed."""
+        actor = self._calls.get(call_id)
+        if actor is None and known is not None:
+            actor = self._calls.begin(known.call)
+        if actor is not None:
             self._tell(actor, kind, ev.HungUp())
         else:
             await self._note(kind, call_id)
