@@ -279,8 +279,9 @@ class AgentSentences:
 class Announcements:
     """The site's own sentences that are not menus (prompt ids).
 
-    `closed` is said to who calls outside the hours, `closing` to who waits when they end; a site without hours
-    needs neither. `callback_kept` is the last word to who will be called back without having left a message.
+    `closed` is said to who calls outside the hours, `closing` to who waits when they end and is called back; a site
+    without hours needs neither. `callback_kept` is the last word to who will be called back without having left a
+    message.
     """
 
     greeting: PromptId

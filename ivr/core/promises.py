@@ -38,8 +38,11 @@ def excuse(turn: Turn, topic: TopicId, why: Why) -> tuple[PromptId, ...]:
     match why:
         case "unstaffed":
             return (said.unstaffed,)
-        case "closing":
+        case "closing" if turn.reachable:
             return (said.closing or said.unstaffed,)
+        case "closing":
+            # That the call is kept would be a promise: without a number, only a message makes it one.
+            return (closed_sentence(turn, topic) or said.unstaffed,)
         case "closed" if not turn.call.closed:
             return (closed_sentence(turn, topic) or said.unstaffed,)
         case _:

@@ -45,7 +45,7 @@ class AnnouncementsEntry(Strict):
     full_message: Slug = Field(description="Trop d'appels, numéro caché : invitation à laisser un message bref.")
     overflow: Slug = Field(description="Longue attente : la touche 2 laisse un message, sinon l'attente continue.")
     closed: Slug | None = Field(default=None, description="C'est fermé : quand on rouvre, et les urgences.")
-    closing: Slug | None = Field(default=None, description="Fermeture pendant l'attente : la demande est gardée.")
+    closing: Slug | None = Field(default=None, description="Fermeture pendant l'attente : l'appelant sera rappelé.")
     callback_kept: Slug | None = Field(default=None, description="Un agent rappellera, sans message : au revoir.")
 
 

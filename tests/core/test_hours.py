@@ -14,7 +14,7 @@ from ivr.core import inputs as ev
 from ivr.core.caller import Caller, CallerRef
 from ivr.core.plan import AgentId, CallBack, GroupId, HoursId, OtherTopic, Plan, PromptId, TakeMessage, TellOutside
 from ivr.core.schedule import Calendar, Crisis, Span, Timeline
-from ivr.core.state import Promising, Waiting, decode, encode
+from ivr.core.state import Call, Promising, Waiting, decode, encode
 from tests.core.drawn import INPUTS, hours, live
 from tests.core.story import NOW, Story, kinds, new_call
 from tests.plans import ACCUEIL, CRUE, ETAT_CIVIL, METROPOLE, ROOT, rich_plan
@@ -283,11 +283,28 @@ def test_when_only_the_topic_closes_who_waits_goes_to_the_next_topic_at_the_same
     assert promise.kept
 
 
+@pytest.mark.parametrize("call", [HIDDEN, new_call("relay")], ids=["hidden", "relay"])
+def test_who_cannot_be_called_back_is_promised_nothing_at_closing_time_before_the_message(call: Call) -> None:
+    story = Story(call, PLAN, Calendar(hours([7_260, 3_600])))
+    story.tell(ev.Started(), ev.Digit("1"), ev.Queued(1, staffed=True))
+    story.now += 60_100
+    assert plays(story.tell(ev.HoursChanged())) == [(SAID.closed, SAID.leave_message, PromptId("bip"))]
+
+
+def test_a_hidden_number_is_promised_nothing_either_when_only_the_topic_closes() -> None:
+    story = Story(HIDDEN, PLAN, of_topic(hours([7_260, 3_600])))
+    story.tell(ev.Started(), ev.Digit("1"), ev.Queued(1, staffed=True))
+    story.now += 60_100
+    story.tell(ev.HoursChanged())
+    did = story.tell(ev.Queued(1, staffed=False, topic=ACCUEIL))
+    assert plays(did) == [(SAID.unstaffed, SAID.leave_message, PromptId("bip"))]
+
+
 def test_a_hidden_number_at_closing_time_leaves_a_message_at_its_place() -> None:
     story = Story(HIDDEN, PLAN, Calendar(hours([7_260, 3_600])))
     story.tell(ev.Started(), ev.Digit("1"), ev.Queued(1, staffed=True))
     story.now += 60_100
-    assert plays(story.tell(ev.HoursChanged())) == [(SAID.closing, SAID.leave_message, PromptId("bip"))]
+    story.tell(ev.HoursChanged())
     story.prompt_ends()
     story.now += 5_000
     story.tell(ev.HungUp())
@@ -351,7 +368,7 @@ def test_adoption_asks_for_the_message_in_the_same_words_and_for_the_number_by_t
     story.tell(ev.HoursChanged())
     heir = Story(decode(encode(story.call)), PLAN, story.calendar)
     heir.now = story.now
-    assert plays(heir.tell(ev.Adopted())) == [(SAID.closing, SAID.leave_message, PromptId("bip"))]
+    assert plays(heir.tell(ev.Adopted())) == [(SAID.closed, SAID.leave_message, PromptId("bip"))]
     typing = begun(Calendar())
     typing.tell(ev.Digit("6"), ev.Digit("1"))
     heir = Story(decode(encode(typing.call)), PLAN)
