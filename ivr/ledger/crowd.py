@@ -15,6 +15,8 @@ _NO_PAUSE: Final = frozenset(
     {"", "present", "gone", "busy", "free", "resumed", "rested", "overdue", "miss", "expired", "failed", "extended"}
 )
 """Reasons of `agent` lines that are no reason of a pause."""
+MISSED: Final = "missed"
+"""The pause of who missed two calls in a row; its `notice` tells of it, and the line of the state after it."""
 
 
 @dataclass(slots=True)
@@ -78,6 +80,13 @@ class Crowd:
                 agent.engaged, agent.call = "", ""
             case "released":
                 agent.engaged, agent.call, agent.talked_until = "", "", line.at
+            case "outcome":
+                # No line of its own tells that the wrap is over, nor the pause that missed calls brought.
+                agent.talked_until = None
+                agent.hold = "" if agent.hold == "wrap" else agent.hold
+                agent.pause = "" if agent.pause == MISSED else agent.pause
+            case "notice" if line.fields.get("reason") == MISSED:
+                agent.pause = MISSED
             case "agent":
                 _stated(agent, line.fields.get("state", ""), line.fields.get("reason", ""))
             case _:

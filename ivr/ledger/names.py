@@ -19,6 +19,7 @@ from ivr.core.plan import (
     ToTopic,
     Typed,
 )
+from ivr.ledger.crowd import MISSED
 
 if TYPE_CHECKING:
     from ivr.core.plan import Plan
@@ -190,7 +191,8 @@ class Names:
         said = STATES.get(standing.state, standing.state)
         if standing.state == "paused":
             pauses = self.plan.pauses.values() if self.plan else ()
-            reason = next((p.label for p in pauses if standing.pause in {p.id, p.key}), standing.pause)
+            unplanned = "deux appels manqués" if standing.pause == MISSED else standing.pause
+            reason = next((p.label for p in pauses if standing.pause in {p.id, p.key}), unplanned)
             said = f"en pause ({reason})" if reason != "pause" else "en pause"
         elif standing.state == "offered" and standing.call == call:
             said = "son téléphone sonne déjà pour cet appel"

@@ -172,6 +172,13 @@ def test_without_a_plan_ids_stand_for_names() -> None:
         ([("agent", "paused", "dejeuner"), ("agent", "idle", "resumed")], "idle"),
         ([("agent", "busy", "busy")], "busy"),
         ([("restored", "", "")], "talking"),
+        ([("accepted", "", ""), ("released", "", ""), ("outcome", "", "")], "idle"),
+        ([("accepted", "", ""), ("released", "", ""), ("agent", "wrap", "extended"), ("outcome", "", "")], "idle"),
+        ([("offered", "", ""), ("notice", "", "missed"), ("agent", "paused", "expired"), ("outcome", "", "")], "idle"),
+        ([("offered", "", ""), ("notice", "", "missed"), ("agent", "paused", "expired")], "paused"),
+        ([("agent", "paused", "dejeuner"), ("outcome", "", "")], "paused"),
+        ([("agent", "cooldown", "miss"), ("outcome", "", "")], "cooldown"),
+        ([("accepted", "", ""), ("outcome", "", "")], "talking"),
     ],
 )
 def test_an_agents_state_follows_from_the_lines_before(lines: list[tuple[str, str, str]], expected: str) -> None:
@@ -188,6 +195,17 @@ def test_after_a_talk_an_agent_is_free_once_the_wrap_is_over() -> None:
     crowd.take(script("released", agent="alice", call="c"))
     assert crowd.standing(AgentId("alice"), script.at + 9_999).state == "wrap"
     assert crowd.standing(AgentId("alice"), script.at + 10_000).state == "idle"
+
+
+def test_who_rests_after_two_missed_calls_is_said_to() -> None:
+    script, crowd = Script(), Crowd(wrap_ms=10_000)
+    script("offered", agent="alice", call="c")
+    script("notice", agent="alice", reason="missed")
+    agent(script, "alice", "paused", "expired")
+    for line in script.lines:
+        crowd.take(line)
+    standing = crowd.standing(AgentId("alice"), script.at)
+    assert Names(PLAN).standing(AgentId("alice"), standing, "c") == "Alice : en pause (deux appels manqués)"
 
 
 def test_a_widening_to_everyone_considers_everyone() -> None:
