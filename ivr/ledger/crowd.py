@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from ivr.core.plan import AgentId
+
 if TYPE_CHECKING:
-    from ivr.core.plan import AgentId
     from ivr.queueing.stream import Line
 
 State = Literal["idle", "offered", "talking", "wrap", "cooldown", "paused", "busy", "away", "unknown"]
 
 _NO_PAUSE: Final = frozenset(
-    {"", "present", "gone", "busy", "free", "resumed", "rested", "overdue", "miss", "expired", "failed", "extended"}
+    {
+        *("", "present", "gone", "busy", "free", "resumed", "rested", "overdue"),
+        *("miss", "expired", "failed", "extended", "leave", "back"),
+    }
 )
 """Reasons of `agent` lines that are no reason of a pause."""
 MISSED: Final = "missed"
@@ -22,6 +26,7 @@ MISSED: Final = "missed"
 @dataclass(slots=True)
 class _Agent:
     present: bool = False
+    leave: bool = False
     pause: str = ""
     hold: Literal["", "wrap", "cooldown"] = ""
     busy: bool = False
@@ -62,6 +67,11 @@ class Crowd:
             return Standing(known.hold or "wrap")
         return Standing("busy" if known.busy else "idle")
 
+    @property
+    def on_leave(self) -> tuple[AgentId, ...]:
+        """Those whose leave began in a line; of others, whose phone was off by then, no line tells it."""
+        return tuple(AgentId(name) for name, agent in self._agents.items() if agent.leave)
+
     def take(self, line: Line) -> None:
         """The next line."""
         if line.type == "founded":
@@ -74,6 +84,7 @@ class Crowd:
             case "offered":
                 agent.present, agent.engaged, agent.call = True, "offered", line.fields.get("call", "")
                 agent.pause, agent.hold, agent.busy, agent.talked_until = "", "", False, None
+                agent.leave = False
             case "accepted" | "restored":
                 agent.present, agent.engaged, agent.call = True, "talking", line.fields.get("call", "")
             case "withdrawn":
@@ -96,6 +107,7 @@ class Crowd:
 def _stated(agent: _Agent, state: str, reason: str) -> None:
     """An `agent` line tells the whole state, and by its reason what goes on behind a talk."""
     agent.present = state != "away"
+    agent.leave = reason == "leave" or (agent.leave and state == "away" and reason != "back")
     if state in {"offered", "talking"}:
         agent.engaged = "offered" if state == "offered" else "talking"
         agent.pause = "" if reason == "resumed" else agent.pause if reason in _NO_PAUSE else reason

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from ivr.core.plan import (
     EVERYONE,
+    Absence,
     AgentId,
     GroupId,
     Information,
@@ -19,9 +20,12 @@ from ivr.core.plan import (
     ToTopic,
     Typed,
 )
+from ivr.core.staffing import leave_at
 from ivr.ledger.crowd import MISSED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ivr.core.plan import Plan
     from ivr.ledger.crowd import Standing
 
@@ -169,14 +173,25 @@ class Names:
             case None:
                 return "une personne" if key == "0" else ""
 
-    def answering(self, topic: str, step: int) -> tuple[AgentId, ...]:
-        """The agents who may answer a topic after so many widenings, in the plan's order."""
+    def answering(
+        self, topic: str, step: int, at: int, on_leave: Iterable[AgentId] = (), crisis: str = ""
+    ) -> tuple[AgentId, ...]:
+        """The agents who may answer a topic after so many widenings, in the plan's order.
+
+        Besides those of its groups: who stands in there at that instant for somebody on leave, by the plan or as
+        `on_leave` says, and whom a crisis, known by its label, calls in.
+        """
         known = self.plan.topics.get(TopicId(topic)) if self.plan else None
         if self.plan is None or known is None:
             return ()
         groups = {*known.groups, *(group for widening in known.widen[:step] for group in widening.groups)}
+        groups.update(*(profile.groups for profile in self.plan.crises.values() if profile.label == crisis))
+        told = {agent: (Absence(at, at + 1),) for agent in on_leave}
+        _, stands_in = leave_at(self.plan.agents, at, told)
         return tuple(
-            agent.id for agent in self.plan.agents.values() if EVERYONE in groups or not groups.isdisjoint(agent.groups)
+            agent.id
+            for agent in self.plan.agents.values()
+            if EVERYONE in groups or not groups.isdisjoint((*agent.groups, *stands_in.get(agent.id, ())))
         )
 
     def widening(self, topic: str, step: int) -> str:

@@ -51,6 +51,7 @@ class _Teller:
         self._crowd = Crowd(names.plan.wrap_ms if names.plan else WRAP_MS)
         self._menu = ""
         self._topic = ""
+        self._crisis = ""
         self._begun = False
         self.began = 0
         self.ended: int | None = None
@@ -71,7 +72,7 @@ class _Teller:
         step = number(line.fields.get("step"), 0)
         return tuple(
             self._names.standing(agent, self._crowd.standing(agent, line.at), self._call)
-            for agent in self._names.answering(self._topic, step)
+            for agent in self._names.answering(self._topic, step, line.at, self._crowd.on_leave, self._crisis)
             if agent != but
         )
 
@@ -101,6 +102,7 @@ class _Teller:
     def _walked(self, trail: str) -> Iterator[Moment]:
         for at, kind, detail in steps(trail):
             text = ""
+            self._crisis = detail if kind == "crisis" else self._crisis
             if kind == "menu":
                 self._menu, text = detail, f"Entend le menu « {detail} »."
             elif kind == KEY:

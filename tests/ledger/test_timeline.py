@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-from ivr.core.plan import EVERYONE, Agent, AgentId, GroupId, OutcomeCode, PauseReason, PromptId, Widening
+from ivr.core.plan import (
+    EVERYONE,
+    Absence,
+    Agent,
+    AgentId,
+    CrisisId,
+    CrisisProfile,
+    GroupId,
+    OutcomeCode,
+    PauseReason,
+    PromptId,
+    Widening,
+)
 from ivr.ledger.crowd import Crowd
 from ivr.ledger.names import Names, length, masked, moment
 from ivr.ledger.store import File
@@ -210,9 +222,33 @@ def test_who_rests_after_two_missed_calls_is_said_to() -> None:
 
 def test_a_widening_to_everyone_considers_everyone() -> None:
     plan = replace(PLAN, agents={**PLAN.agents, AgentId("dan"): Agent(AgentId("dan"), "Dan", (GroupId("voirie"),))})
-    assert Names(plan).answering("etat-civil", 1) == ("alice", "bob", "chloe")
-    assert Names(plan).answering("etat-civil", 2) == ("alice", "bob", "chloe", "dan")
+    assert Names(plan).answering("etat-civil", 1, T0) == ("alice", "bob", "chloe")
+    assert Names(plan).answering("etat-civil", 2, T0) == ("alice", "bob", "chloe", "dan")
     assert Names(plan).widening("etat-civil", 2) == "tous les agents"
+
+
+def test_who_stands_in_and_whom_a_crisis_calls_in_are_considered_too() -> None:
+    def known(name: str, group: str, **more: Any) -> dict[AgentId, Agent]:
+        return {AgentId(name): Agent(AgentId(name), name.title(), (GroupId(group),), **more)}
+
+    away = known("bob", "etat-civil", substitutes=(AgentId("dan"), AgentId("eve")), absences=(Absence(T0, T0 + 1),))
+    agents = {**known("alice", "etat-civil"), **away, **known("dan", "voirie"), **known("eve", "culture")}
+    crisis = CrisisProfile(CrisisId("crue"), "Crue", PromptId("crue"), groups=(GroupId("culture"),))
+    plan = replace(PLAN, agents=agents, crises={crisis.id: crisis})
+    assert Names(plan).answering("etat-civil", 0, T0 + 1) == ("alice", "bob")
+    assert Names(plan).answering("etat-civil", 0, T0) == ("alice", "bob", "dan", "eve")
+    assert Names(plan).answering("etat-civil", 0, T0 + 1, crisis="Crue") == ("alice", "bob", "eve")
+    script = Script()
+    agent(script, "bob", "away", "leave")
+    agent(script, "bob", "away", "gone")
+    script("trail", call="c", trail=[[script.at, "crisis", "Crue"]])
+    script("joined", call="c", topic="etat-civil", since=T0, reason="crisis", node="a")
+    told_of = [moment.beside for moment in tell("c", script.lines, (), Names(plan)) if moment.beside]
+    assert [[one.partition(" ")[0] for one in beside] for beside in told_of] == [["Alice", "Bob", "Dan", "Eve"]]
+    agent(script, "bob", "idle", "back")
+    script("offered", call="c", agent="alice", topic="etat-civil", token="t", step="0")
+    *_, offered = tell("c", script.lines, (), Names(replace(plan, crises={})))
+    assert offered.beside == ("Bob : libre",)
 
 
 def test_durations_days_and_numbers_read_as_people_say_them() -> None:
