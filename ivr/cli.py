@@ -294,6 +294,14 @@ def agents_outcome(
     _say(agent, said)
 
 
+@agents_app.command("extend")
+def agents_extend(agent: AgentName) -> None:
+    """Prolonger le temps d'un agent après l'appel, d'autant, deux fois au plus."""
+    from ivr.core.codes import Longer  # noqa: PLC0415
+
+    _say(agent, lambda _plan, _now: (Longer(), "temps après l'appel prolongé"))
+
+
 def _say(given: str, said: Callable[[Plan, int], tuple[Code, str]]) -> None:
     """Say something on an agent's behalf, and print what became of it."""
     import asyncio  # noqa: PLC0415

@@ -153,6 +153,19 @@ def test_an_outcome_is_noted_and_ends_the_time_after_the_call(busy: Town) -> Non
 
 
 @pytest.mark.redis
+def test_the_time_after_the_call_is_made_longer_twice_at_most(busy: Town) -> None:
+    assert refuses("extend", "lea-fontanille") == "Refusé pour Léa Fontanille : le temps après l'appel est déjà fini."
+    busy.do(commands.end(CallId("a-1.2"), "answered"))
+    ends = busy.agent("lea-fontanille").free_at
+    for times in (1, 2):
+        assert says("extend", "lea-fontanille") == "Léa Fontanille : temps après l'appel prolongé."
+        record = busy.agent("lea-fontanille")
+        assert (record.state, record.free_at) == ("wrap", ends + times * busy.plan.wrap_ms)
+    told = "Refusé pour Léa Fontanille : le temps après l'appel a déjà été prolongé deux fois."
+    assert refuses("extend", "lea-fontanille") == told
+
+
+@pytest.mark.redis
 def test_without_a_worker_nothing_is_founded(town: Town) -> None:
     for typed in (("list",), ("resume", "awa-diallo")):
         assert "Aucun standard n'a encore fonctionné pour « pessac »" in refuses(*typed)
