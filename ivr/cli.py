@@ -282,14 +282,17 @@ def agents_resume(agent: AgentName) -> None:
 
 @agents_app.command("outcome")
 def agents_outcome(
-    agent: AgentName, code: Annotated[str, typer.Argument(help="Résultat, par son nom ou sa touche.")]
+    agent: AgentName,
+    code: Annotated[str, typer.Argument(help="Résultat, par son nom ou sa touche.")],
+    to: Annotated[str | None, typer.Option(help="Motif que l'appelant aurait dû avoir.")] = None,
 ) -> None:
     """Noter le résultat du dernier appel d'un agent."""
     from ivr.desk import agents  # noqa: PLC0415
 
     def said(plan: Plan, _now: int) -> tuple[Code, str]:
-        outcome = agents.outcome(plan, code)
-        return outcome, f"dernier appel noté « {outcome.outcome.label} »"
+        outcome = agents.outcome(plan, code, to)
+        whither = f", vers « {plan.topics[outcome.to].label} »" if outcome.to is not None else ""
+        return outcome, f"dernier appel noté « {outcome.outcome.label} »{whither}"
 
     _say(agent, said)
 

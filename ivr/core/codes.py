@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ivr.core.plan import OutcomeCode, PauseReason, Plan
+    from ivr.core.plan import OutcomeCode, PauseReason, Plan, TopicId
 
 READY: Final = "1"
 PAUSE: Final = "2"
@@ -34,9 +34,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """The agent's last call went like that."""
+    """The agent's last call went like that. `to` is the topic that it should have had; no key says it."""
 
     outcome: OutcomeCode
+    to: TopicId | None = None
 
 
 @dataclass(frozen=True, slots=True)

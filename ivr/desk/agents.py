@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ivr.core.codes import Code
-    from ivr.core.plan import Agent, OutcomeCode, PauseReason, Plan
+    from ivr.core.plan import Agent, OutcomeCode, PauseReason, Plan, Topic
     from ivr.desk.link import Link
     from ivr.queueing.model import AgentRecord, Dump
 
-T = TypeVar("T", "OutcomeCode", "PauseReason")
+T = TypeVar("T", "OutcomeCode", "PauseReason", "Topic")
 
 LONGEST_MS: Final = 12 * words.HOUR_MS
 _HOUR: Final = re.compile(r"([01]?\d|2[0-3])[:hH]([0-5]\d)?")
@@ -135,13 +135,14 @@ def _until(text: str, now: int) -> int:
     return round((there - here).total_seconds() * 1_000)
 
 
-def outcome(plan: Plan, code: str) -> Say:
-    """Return how a call went, by the outcome's id or its key."""
-    return Say(_among(plan.outcomes, code, "un résultat"))
+def outcome(plan: Plan, code: str, to: str | None = None) -> Say:
+    """Return how a call went, by the outcome's id or its key; `to` by the id of the topic that it should have had."""
+    topic = _among(plan.topics, to, "un motif").id if to is not None else None
+    return Say(_among(plan.outcomes, code, "un résultat"), topic)
 
 
-def _among(known: Mapping[str, T], given: str, what: str) -> T:
-    by_id = {entry.id: entry for entry in known.values()}
+def _among(known: Mapping[Any, T], given: str, what: str) -> T:
+    by_id = {str(entry.id): entry for entry in known.values()}
     if found := known.get(given) or by_id.get(given) or by_id.get(slug_of(given)):
         return found
     hint = hints(slug_of(given), by_id)["hint_fr"]

@@ -160,6 +160,7 @@ def _sentence(line: Line, who: str, names: Names) -> str:
             return f"Un message avec rappel lui est proposé ({why})."
         case "outcome":
             said = names.outcome(words.get("code", ""))
+            said += f", vers « {names.topic(words['to'])} »" if words.get("to") else ""
             return f"{who} indique : {said}{' ; une suite est à donner' if words.get('follow_up') == '1' else ''}."
         case "unresolved":
             return f"{who} n'a pas indiqué la suite à temps : le dossier reste à son nom."

@@ -205,9 +205,14 @@ def resume(agent: AgentId) -> Command[m.Changed]:
     return Command("resume", {"agent": agent}, replies.changed)
 
 
-def outcome(agent: AgentId, code: str, *, follow_up: bool = False) -> Command[m.Changed | m.Refused]:
-    """How the agent's last talk went: ends its wrap. `follow_up`: they owe its caller something more."""
-    args = {"agent": agent, "code": code, "follow_up": follow_up}
+def outcome(
+    agent: AgentId, code: str, *, follow_up: bool = False, to: TopicId | None = None
+) -> Command[m.Changed | m.Refused]:
+    """How the agent's last talk went: ends its wrap. `follow_up`: they owe its caller something more.
+
+    `to` is the topic that the caller should have had; said again without one, an outcome keeps the one that it had.
+    """
+    args = {"agent": agent, "code": code, "follow_up": follow_up, "to": to}
     return Command("outcome", args, replies.changed, refused=replies.refused)
 
 

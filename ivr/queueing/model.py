@@ -164,8 +164,8 @@ class AgentRecord:
     """One agent. `since` is when the state began, `idle` since when they are next in line.
 
     `free_at` ends a wrap or a cool-down (`hold`), `back` is a pause's expected return.
-    `done_call` is the last talk, `code` how it went, `uncoded` that this is still to be said;
-    `extended` counts the wrap's extensions.
+    `done_call` is the last talk, `code` how it went, `to` the topic that its caller should have
+    had, `uncoded` that this is still to be said; `extended` counts the wrap's extensions.
     """
 
     id: AgentId
@@ -187,6 +187,7 @@ class AgentRecord:
     done_call: CallId | None = None
     done_topic: TopicId | None = None
     code: str | None = None
+    to: TopicId | None = None
     uncoded: bool = False
     extended: int = 0
 

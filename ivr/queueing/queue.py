@@ -332,9 +332,11 @@ class Queue:
         """The agent is ready."""
         return await self.run(commands.resume(agent))
 
-    async def outcome(self, agent: AgentId, code: str, *, follow_up: bool = False) -> m.Changed | m.Refused:
+    async def outcome(
+        self, agent: AgentId, code: str, *, follow_up: bool = False, to: TopicId | None = None
+    ) -> m.Changed | m.Refused:
         """How the agent's last talk went; ends its wrap."""
-        return await self.run(commands.outcome(agent, code, follow_up=follow_up))
+        return await self.run(commands.outcome(agent, code, follow_up=follow_up, to=to))
 
     async def extend(self, agent: AgentId) -> m.Changed | m.Refused:
         """The agent's wrap lasts as long again."""

@@ -32,8 +32,8 @@ async def tell(queue: Queue, agent: AgentId, said: Code) -> Answer:
                 return Answer(await queue.resume(agent))
             case Pause(reason):
                 return Answer(await queue.pause(agent, reason.id, queue.clock() + reason.length_ms))
-            case Say(outcome):
-                return _answer(await queue.outcome(agent, outcome.id, follow_up=outcome.follow_up))
+            case Say(outcome, to):
+                return _answer(await queue.outcome(agent, outcome.id, follow_up=outcome.follow_up, to=to))
             case Longer():
                 return _answer(await queue.extend(agent))
             case _:

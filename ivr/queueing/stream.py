@@ -26,7 +26,7 @@ Fields beside `type`, `at` (Unix ms) and `epoch`; one that does not apply is abs
 | ended | the call is over | call topic outcome node arrival facts: JSON object of what its worker knows |
 | agent | an agent's state changed of itself or from outside (leave, back: by the plan) | agent state reason node |
 | notice | an agent was paused after two missed calls: somebody should look | agent reason |
-| outcome | an agent said how a call went | call agent topic code follow_up caller |
+| outcome | an agent said how a call went; `to` is the right topic | call agent topic code to follow_up caller |
 | unresolved | an agent did not say it in time: the call's file stays open with them | call agent topic caller |
 """
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ivr.core.plan import TopicId
 from ivr.desk import agents, words
 from ivr.desk.errors import DeskError
 from ivr.queueing import commands
@@ -150,6 +151,17 @@ def test_an_outcome_is_noted_and_ends_the_time_after_the_call(busy: Town) -> Non
     assert says("outcome", "lea-fontanille", "a-rappeler") == "Léa Fontanille : dernier appel noté « À rappeler »."
     record = busy.agent("lea-fontanille")
     assert (record.state, record.code, record.done_call) == ("idle", "a-rappeler", "a-1.2")
+
+
+@pytest.mark.redis
+def test_an_outcome_names_the_topic_that_the_caller_should_have_had(busy: Town) -> None:
+    busy.do(commands.end(CallId("a-1.2"), "answered"))
+    voirie = busy.plan.topics[TopicId("voirie")]
+    told = says("outcome", "lea-fontanille", "mauvaise-orientation", "--to", "voirie")
+    assert told == f"Léa Fontanille : dernier appel noté « Mauvaise orientation », vers « {voirie.label} »."
+    assert busy.agent("lea-fontanille").to == "voirie"
+    told = refuses("outcome", "lea-fontanille", "mauvaise-orientation", "--to", "voiry")
+    assert "« voiry » n'est pas un motif. Vouliez-vous écrire « voirie » ?" in told
 
 
 @pytest.mark.redis

@@ -156,6 +156,13 @@ def test_repairs_unsaid_outcomes_promises_and_the_unknown_are_told() -> None:
     ]
 
 
+def test_the_topic_that_was_the_right_one_is_told() -> None:
+    script = Script()
+    script("outcome", call="c", agent="alice", topic="accueil", code="1", to="etat-civil", follow_up="0")
+    label = PLAN.topics[ETAT_CIVIL].label
+    assert told(script) == [f"Alice indique : demande résolue, vers « {label} »."]
+
+
 def test_without_a_plan_ids_stand_for_names() -> None:
     script = Script()
     script("joined", call="c", topic="etat-civil", reason="new-rule")

@@ -27,7 +27,7 @@ CALL = attrgetter(
 )
 AGENT = attrgetter(
     *("groups", "node", "present", "state", "misses", "pause", "back", "busy", "token", "call", "idle", "staff"),
-    *("free_at", "code", "uncoded", "extended"),
+    *("free_at", "code", "to", "uncoded", "extended"),
 )
 
 

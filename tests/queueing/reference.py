@@ -112,7 +112,7 @@ class Reference(State):
             agent.extended = 0
             if not void:
                 agent.done = (call.id, call.topic or "", call.caller)
-                agent.code, agent.uncoded = None, self.coded
+                agent.code, agent.to, agent.uncoded = None, None, self.coded
             self.rest(agent, "wrap", self.times["wrap_ms"])
             if not agent.hold:
                 self.conclude(agent)
@@ -248,9 +248,9 @@ class Reference(State):
         agent = self.agents.get(args["agent"])
         if agent is None or agent.done is None:
             return "no call"
-        if agent.code == args["code"]:
+        if agent.code == args["code"] and args.get("to") in (None, agent.to):
             return "said"
-        agent.code, agent.uncoded = args["code"], False
+        agent.code, agent.to, agent.uncoded = args["code"], args.get("to"), False
         self.owe(agent, owes=args["follow_up"])
         if agent.hold == "wrap":
             agent.hold = agent.free_at = None

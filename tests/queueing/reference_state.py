@@ -54,6 +54,7 @@ class Agent:
     idle: int | None = None
     done: tuple[str, str, str | None] | None = None
     code: str | None = None
+    to: str | None = None
     uncoded: bool = False
     extended: int = 0
     nonce: str | None = None

@@ -108,6 +108,7 @@ reasons = st.sampled_from([None, None, None, "relay", "crisis"])
 REFS = (None, "r1", "r2")
 refs = st.sampled_from(REFS)
 doubled = st.booleans()
+wrongly = st.sampled_from([None, None, TopicId("roads")])
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -314,10 +315,10 @@ class QueueMachine(RuleBasedStateMachine):
         if agent in self.reference.agents:
             self.do(c.busy(AgentId(agent), busy=busy), twice=twice)
 
-    @rule(agent=agents, code=st.sampled_from("123"), follow_up=st.booleans(), twice=doubled)
-    def outcome(self, agent: str, code: str, follow_up: bool, twice: bool) -> None:
+    @rule(agent=agents, code=st.sampled_from("123"), follow_up=st.booleans(), to=wrongly, twice=doubled)
+    def outcome(self, agent: str, code: str, follow_up: bool, to: TopicId | None, twice: bool) -> None:
         if agent in self.reference.agents:
-            self.do(c.outcome(AgentId(agent), code, follow_up=follow_up), twice=twice)
+            self.do(c.outcome(AgentId(agent), code, follow_up=follow_up, to=to), twice=twice)
 
     @rule(agent=agents, nonce=st.sampled_from("abcd"), twice=doubled)
     def extend(self, agent: str, nonce: str, twice: bool) -> None:
@@ -462,7 +463,8 @@ class QueueMachine(RuleBasedStateMachine):
             case "reap":
                 self.reap(node, twice)
             case "outcome":
-                self.outcome(agent, chance.choice("123"), chance.random() < 0.4, twice)
+                to = chance.choice((None, None, TopicId("roads")))
+                self.outcome(agent, chance.choice("123"), chance.random() < 0.4, to, twice)
             case "extend":
                 self.extend(agent, chance.choice("abcd"), twice)
             case "disown":

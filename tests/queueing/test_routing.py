@@ -331,6 +331,20 @@ async def test_an_outcome_ends_the_wrap(queue: Queue, redis: Redis) -> None:
     assert await events(redis, queue, "unresolved") == []
 
 
+async def test_an_outcome_tells_the_topic_that_was_the_right_one(queue: Queue, redis: Redis) -> None:
+    await routed(queue, TopicRouting.plain(CIVIL), wrap_ms=45_000, coded=True)
+    await ready(queue)
+    await talked(queue, caller="r1")
+    assert (await queue.outcome(ANN, "2")).changed  # type: ignore[union-attr]
+    assert (await queue.outcome(ANN, "2", to=ROADS)).changed  # type: ignore[union-attr]
+    for said in (ROADS, None):
+        assert await queue.outcome(ANN, "2", to=said) == Changed(changed=False)
+    assert [line.get("to") for line in await events(redis, queue, "outcome")] == [None, ROADS]
+    assert (await queue.dump()).agents[ANN].to == ROADS
+    await talked(queue, TWO, caller="r1")
+    assert (await queue.dump()).agents[ANN].to is None
+
+
 async def test_nothing_is_owed_about_a_talk_that_was_none(queue: Queue, redis: Redis) -> None:
     await routed(queue, TopicRouting.plain(CIVIL), coded=True)
     await ready(queue)

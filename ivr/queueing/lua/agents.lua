@@ -118,7 +118,7 @@ local function begin_wrap(a, c, void)
   a.extended = nil
   if not void then
     a.done_call, a.done_topic, a.done_caller = c.call, c.topic, c.caller
-    a.code, a.uncoded = nil, routing.coded or nil
+    a.code, a.to, a.uncoded = nil, nil, routing.coded or nil
   end
   hold_back(a, 'wrap', routing.wrap_ms)
 end

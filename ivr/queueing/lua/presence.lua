@@ -98,20 +98,21 @@ handlers.busy = function()
 end
 
 -- How the agent's last talk went: the wrap is over. One that owes something more keeps its caller.
+-- `to`: the topic that the caller should have had.
 handlers.outcome = function()
   local a = agent_of(args.agent)
   if not a then
     return nil, 'unknown agent'
   elseif not a.done_call then
     return nil, 'no call'
-  elseif a.code == args.code then
+  elseif a.code == args.code and (not args.to or a.to == args.to) then
     return false
   end
-  a.code, a.uncoded = args.code, nil
+  a.code, a.to, a.uncoded = args.code, args.to, nil
   remember_owner(a, args.follow_up)
   log('outcome', {
     'call', a.done_call, 'agent', a.id, 'topic', a.done_topic, 'code', a.code, 'caller', a.done_caller,
-    'follow_up', args.follow_up and '1' or '0',
+    'to', a.to, 'follow_up', args.follow_up and '1' or '0',
   })
   if a.hold == 'wrap' then
     a.hold, a.free_at = nil, nil
