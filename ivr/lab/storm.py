@@ -111,14 +111,16 @@ async def storm(house: Crowd, shape: Storm, bars: Progress) -> dict[str, Any]:
         for name in names(shape.agents):
             await house.queue.pause(AgentId(name), "storm", house.queue.clock() + STAFF_MS)
         fill = asyncio.create_task(_call(house, shape.waiting, FILL_RATE, shape), name="fill")
+        waiting = 0
 
         async def all_wait() -> bool:
+            nonlocal waiting
             waiting = sum(map(len, (await house.state()).waiting.values()))
-            waiting += ended(await house.metrics(), "promised") - ended(before, "promised")
-            bars.update(bar, completed=waiting / shape.waiting)
+            there = waiting + ended(await house.metrics(), "promised") - ended(before, "promised")
+            bars.update(bar, completed=there / shape.waiting)
             if fill.done():
                 raise LoadFailed(f"callers did not wait: {fill.result()}")
-            return waiting >= shape.waiting
+            return there >= shape.waiting
 
         await house.until("everybody waits", all_wait, seconds=30 + 2 * shape.waiting / FILL_RATE)
         bars.reset(bar, description=f"{shape.coming} more at {shape.rate:.0f} a second", total=1.0)
@@ -142,7 +144,7 @@ async def storm(house: Crowd, shape: Storm, bars: Progress) -> dict[str, Any]:
         await house.quiet()
         after = await house.metrics()
         figures = await _figures(house, shape, agents, list(reports), before, after)
-        return {**figures, "machine_busy": round(busy, 2)}
+        return {**figures, "waiting_beforehand": waiting, "machine_busy": round(busy, 2)}
 
 
 def ended(metrics: Mapping[str, float], outcome: str) -> int:
@@ -196,7 +198,7 @@ async def _figures(
     longest = max((report.wall_s for report in (*reports, served)), default=0.0)
     return {
         "agents": shape.agents,
-        "waiting_beforehand": shape.waiting,
+        "waiting_wanted": shape.waiting,
         "calls": shape.calls,
         "answered": phones.talks,
         "answered_by_our_count": answered,

@@ -46,5 +46,6 @@ async def test_in_a_storm_nobody_is_lost_and_nobody_rings_twice(spoken_prompts: 
         with Progress(disable=True) as bars:
             found = await storm(house, SHORT, bars)
     assert (found["lost"], found["doubled"], found["callers_failed"], found["complaints"]) == (0, 0, 0, [])
+    assert found["waiting_beforehand"] == SHORT.waiting
     assert found["answered"] == found["answered_by_our_count"] == SHORT.calls
     assert found["free_to_invite_ms"]["p50"] < 150
