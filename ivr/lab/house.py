@@ -64,7 +64,7 @@ class House:
             opening.push_async_callback(self._redis.aclose)
             self.queue = Queue(self._redis, self.plan.site, routing_of(self.plan).lines, node=NodeId("observer"))
             self.env = {**self.stack.env(), **self._env}
-            await self._open()
+            await self.force(is_open=True)
             self.worker = WorkerProcess(self.env, self.stack.logs / "worker.log")
             opening.push_async_callback(self.worker.stop)
             await self.worker.start()
@@ -77,11 +77,11 @@ class House:
     ) -> None:
         await self._exit.aclose()
 
-    async def _open(self) -> None:
-        """Have the site open at whatever hour this runs; what `ivr force open` does."""
+    async def force(self, *, is_open: bool) -> None:
+        """Have the site open or closed for a day, at whatever hour this runs; what `ivr force` does."""
         now = self.queue.clock()
         held = Publications(self._redis, Ledger("sqlite://"), self.plan.site)
-        await held.set(Forced(None, open=True, since=now, until=now + DAY_MS, reason="essai"), now)
+        await held.set(Forced(None, open=is_open, since=now, until=now + DAY_MS, reason="essai"), now)
 
     @property
     def registrar(self) -> str:
