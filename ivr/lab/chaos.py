@@ -25,7 +25,7 @@ from ivr.lab.agreement import grown, standing
 from ivr.lab.chaos_line import ChaosLine
 from ivr.lab.chaos_load import FULL, SMALL, Shape
 from ivr.lab.crowd import Crowd, LoadFailed
-from ivr.lab.faults import BY_NAME, FAULTS, Fault, random_kill
+from ivr.lab.faults import BY_NAME, FAULTS, SILENCE_S, Fault, random_kill
 from ivr.lab.proof import PLAN, RUN, sources
 from ivr.prompts.studio import make_sounds
 from ivr.stack.root import ensure_root
@@ -61,8 +61,10 @@ COLUMNS: Final = {
     "worst_silence_s": "mute",
     "steady_after_s": "back",
     "violations": "viol.",
+    "tries": "tries",
 }
 """What the table shows, on 80 columns; the file has more."""
+KEPT_OF_FAILURES: Final = ("why", "lost", "lost_by", "doubled", "violations", "broken", "worst_silence_s")
 
 
 async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> Row:
@@ -94,12 +96,12 @@ async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> R
     await asyncio.sleep(1.0)  # what the phones and the capture have on their way
     until = time.time()
     after = await line.counts()
-    row = await _judged(line, began, until)
+    row = await _judged(line, began, until, fault.mute_s)
     row |= {
         "what": fault.what,
         "steady_after_s": steady,
         "repairs": grown(before, after, "ivr_repairs"),
-        "violations": len(violations) + grown(before, after, "ivr_violations"),
+        "violations": len(violations) + grown(before, after, "ivr_violations_total"),
         "broken": sorted(violations)[:10],
         "took_s": round(until - began, 1),
     }
@@ -107,8 +109,17 @@ async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> R
         since = {life.number: round(began - life.began, 1) for life in lives if life.number in missing}
         row |= {"dropped": len(owed), "without_file": len(missing), "missing_had_called_s": since}
     await fault.tidy(line)
-    row["ok"] = not (row["lost"] or row["doubled"] or row["violations"] or missing) and steady is not None
-    return row
+    return judged_whole(row, fault.silence_s)
+
+
+def judged_whole(row: Row, silence_s: float | None) -> Row:
+    """Return a row with whether it is ok, and why not."""
+    why = [f"{row[name]} {name}" for name in ("lost", "doubled", "violations", "without_file") if row.get(name)]
+    if row["steady_after_s"] is None:
+        why.append("no talks as before")
+    if silence_s is not None and row["worst_silence_s"] > silence_s:
+        why.append(f"{row['worst_silence_s']} s of silence, {silence_s:g} at most")
+    return {**row, "ok": not why, **({"why": ", ".join(why)} if why else {})}
 
 
 async def _steady(line: ChaosLine, since: float) -> float | None:
@@ -122,12 +133,21 @@ async def _steady(line: ChaosLine, since: float) -> float | None:
         await asyncio.sleep(0.5)
 
 
-async def _judged(line: ChaosLine, since: float, until: float) -> Row:
+async def _judged(line: ChaosLine, since: float, until: float, mute_s: float = notes.MUTE_S) -> Row:
     """Judge who ended since the last judgement; times in the figures count from `since`."""
     judged, line.judged = line.judged, until
     lives = line.lives()
-    verdict = notes.judge(lives, line.desks(), await line.promised(), judged, until, but=line.dropped)
-    gaps = [gap for gap in line.ears.gaps(judged, until) if notes.plain(gap.caller) not in line.dropped]
+    heard = [gap for gap in notes.heard_by(line.ears.gaps(judged, until), lives) if gap.ended >= judged]
+    verdict = notes.judge(
+        lives,
+        line.desks(),
+        await line.promised(),
+        judged,
+        until,
+        but=line.dropped,
+        unheard=notes.unheard(lives, heard, mute_s),
+    )
+    gaps = [gap for gap in heard if notes.plain(gap.caller) not in line.dropped]
     gaps.sort(key=lambda gap: -gap.seconds)
     line.ears.forget(until)
     rings = [life.up - life.began for life in lives if life.up is not None and judged <= life.up < until]
@@ -165,7 +185,7 @@ async def last(line: ChaosLine, since: float) -> Row:
     left = {name: count for name, count in left.items() if count}
     row |= {"what": "the load ends", "violations": len(left), "broken": [f"left: {left}"] if left else []}
     row |= {"steady_after_s": 0.0, "repairs": 0, "took_s": round(time.time() - since, 1)}
-    return {**row, "ok": not (row["lost"] or row["doubled"] or left)}
+    return judged_whole(row, SILENCE_S)
 
 
 async def run(
@@ -199,7 +219,7 @@ async def _next(line: ChaosLine, fault: Fault, keep: Callable[[str, Row], None],
         row = await endure(line, fault, say)
         if not row["ok"]:
             await asyncio.to_thread(line.keep, why)
-            say(f"[red]failed[/red]: logs and notes are in {why}")
+            say(f"[red]failed[/red]: {row['why']}; logs and notes are in {why}")
         await line.top_up()
     except (IvrError, RedisError, OSError, TimeoutError) as failed:
         await asyncio.to_thread(line.keep, why)
@@ -229,7 +249,7 @@ def table(rows: dict[str, Row]) -> Table:
     shown = Table(fault, *figures, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name, row in rows.items():
         cells = ["–" if row.get(column) is None else str(row[column]) for column in COLUMNS]
-        mark = "[green]✓[/green]" if row["ok"] else "[red]✗[/red]"
+        mark = "[green]✓[/green]" if good(row) else "[red]✗[/red]"
         shown.add_row(f"{mark} {name}", *cells)
     return shown
 
@@ -250,8 +270,23 @@ def the_list(names: Sequence[str], seed: int) -> list[Fault]:
     return mixed
 
 
+def good(row: Row) -> bool:
+    """Whether a row is ok, and was at each try."""
+    return bool(row.get("ok")) and not row.get("failed_before")
+
+
+def tried_again(before: Row | None, row: Row) -> Row:
+    """Return a row with what is known of the tries before it: what fails once in three is not mended by a third."""
+    if before is None:
+        return {**row, "tries": 1}
+    failed = list(before.get("failed_before", []))
+    if not before["ok"]:
+        failed.append({name: before[name] for name in KEPT_OF_FAILURES if name in before})
+    return {**row, "tries": before.get("tries", 1) + 1, **({"failed_before": failed} if failed else {})}
+
+
 class Book:
-    """The figures as they come, kept in a file after each; ok once every row of the `whole` is there, and ok."""
+    """The figures as they come, kept in a file after each; ok once every row of the `whole` is, and was at each try."""
 
     def __init__(self, path: Path, digest: str, facts: Row, whole: Sequence[str]) -> None:
         self._path = path
@@ -264,16 +299,21 @@ class Book:
         self.adopted: Row = kept.get("adopt_500", {}) if same else {}
 
     def keep(self, name: str, row: Row) -> None:
-        """Keep one row."""
-        self.rows[name] = row
+        """Keep one row, and how the tries before it failed."""
+        self.rows[name] = tried_again(self.rows.get(name), row)
+        self.write()
+
+    def adopt(self, row: Row) -> None:
+        """Keep the adoption, in the same way."""
+        self.adopted = tried_again(self.adopted or None, row)
         self.write()
 
     def write(self) -> None:
         """Write what there is."""
-        good = [self.rows.get(name, {}).get("ok", False) for name in self._whole if name != ADOPTION]
-        adopted = ADOPTION not in self._whole or self.adopted.get("ok", False)
+        rows = [self.rows.get(name, {}) for name in self._whole if name != ADOPTION]
+        adopted = ADOPTION not in self._whole or good(self.adopted)
         text = {
-            "ok": all(good) and adopted,
+            "ok": all(map(good, rows)) and adopted,
             **self._facts,
             "faults": [{"name": name, **row} for name, row in self.rows.items()],
         }
@@ -290,9 +330,9 @@ def main(*, faults: Sequence[str] = (), kills: int | None = None, seed: int = SE
     wanted = [random_kill(seed, n) for n in range(1, kills + 1)] if kills else the_list(faults, seed)
     whole = wanted if kills else the_list((), seed)
     parts = [*(fault.name for fault in whole), LAST, *([] if kills else [ADOPTION])]
-    name = "chaos-kills.json" if kills else "chaos.json"
+    name_of_file = "chaos-kills.json" if kills else "chaos.json"
     shape = SMALL if small else FULL
-    book = Book(RUN / name, sources(), {"seed": seed, "load": asdict(shape)}, parts)
+    book = Book(RUN / name_of_file, sources(), {"seed": seed, "load": asdict(shape)}, parts)
     console.print(f"chaos: seed {seed}, {len(wanted)} faults, {len(book.rows)} kept")
     prompts = RUN / "prompts"
     make_sounds(PLAN, prompts, console)
@@ -306,8 +346,7 @@ def main(*, faults: Sequence[str] = (), kills: int | None = None, seed: int = SE
     try:
         asyncio.run(run(due, shape, prompts, book.keep, say))
         if not faults and not kills and not book.adopted.get("ok"):
-            book.adopted = asyncio.run(adoption(prompts, ADOPTED, say))
-            book.write()
+            book.adopt(asyncio.run(adoption(prompts, ADOPTED, say)))
     except (IvrError, TimeoutError) as error:
         print(f"chaos: FAILED {error}")
         return 1
@@ -315,9 +354,14 @@ def main(*, faults: Sequence[str] = (), kills: int | None = None, seed: int = SE
     if book.adopted:
         console.print(f"{ADOPTED} waiting callers adopted in {book.adopted['adopt_s']} s")
     asked = {*(fault.name for fault in wanted), LAST}
-    failed = [fault for fault, row in book.rows.items() if fault in asked and not row["ok"]]
-    if failed or not book.adopted.get("ok", True):
-        print(f"chaos: FAILED {', '.join(failed) or 'adoption'}: see {RUN / name}")
+    rows = {name: row for name, row in book.rows.items() if name in asked}
+    rows |= {ADOPTION: book.adopted} if book.adopted else {}
+    for name, row in rows.items():
+        for failure in row.get("failed_before", []):
+            console.print(f"[red]{name} failed before[/red]: {failure}", soft_wrap=True)
+    failed = [name for name, row in rows.items() if not good(row)]
+    if failed:
+        print(f"chaos: FAILED {', '.join(failed)}: see {RUN / name_of_file}")
         return 1
     print("chaos: ok")
     return 0

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from ivr.lab import notes
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 NOWHERE: Final = "127.0.0.1 1"
 LONGEST_MUSIC_S: Final = 60.0
+SILENCE_S: Final = 20.0
+"""A menu is silent for 5.6 s; a worker that starts anew plays it again some seconds later on a busy machine."""
+FROZEN_SILENCE_S: Final = 30.0
+"""As much, and the eight seconds of a worker that is frozen."""
 _LOOP: Final = "while True: pass"
 
 
@@ -40,8 +46,8 @@ async def _no_complaints(_line: ChaosLine) -> list[str]:
 class Fault:
     """One fault. It lasts `seconds`; the line is looked at for `watch_s` more at least.
 
-    `check` tells, at its end, what is wrong by then. `ends_calls`: it drops calls by its nature; then every caller
-    who was up must have a promise.
+    `check` tells, at its end, what is wrong by then. No caller may hear nothing for longer than `silence_s`; None:
+    no bound. `ends_calls`: it drops calls by its nature; then every caller who was up must have a promise.
     """
 
     name: str
@@ -53,7 +59,14 @@ class Fault:
     check: Callable[[ChaosLine], Awaitable[Sequence[str]]] = _no_complaints
     seconds: float = 0.0
     watch_s: float = 10.0
+    silence_s: float | None = SILENCE_S
     ends_calls: bool = False
+
+    @property
+    def mute_s(self) -> float:
+        """After so long without a sound, who hangs up is lost: less than what the fault allows by its nature."""
+        allowed = self.silence_s or SILENCE_S
+        return notes.MUTE_S if allowed <= SILENCE_S else allowed
 
 
 # -- our process
@@ -208,7 +221,14 @@ async def _new_phones(line: ChaosLine) -> None:
 
 FAULTS: Final = (
     Fault(name="worker-kill", what="worker killed, started 2 s later", begin=_kill, end=_start, seconds=2.0),
-    Fault(name="worker-frozen", what="worker frozen for 8 s", begin=_freeze, end=_thaw, seconds=8.0),
+    Fault(
+        name="worker-frozen",
+        what="worker frozen for 8 s",
+        begin=_freeze,
+        end=_thaw,
+        seconds=8.0,
+        silence_s=FROZEN_SILENCE_S,
+    ),
     Fault(
         name="worker-frozen-standby",
         what="worker frozen for 8 s, a standby takes the node, the frozen one wakes",
@@ -217,6 +237,7 @@ FAULTS: Final = (
         end=_thaw,
         tidy=_promote,
         seconds=8.0,
+        silence_s=FROZEN_SILENCE_S,
     ),
     Fault(
         name="standby-takes",
@@ -225,6 +246,7 @@ FAULTS: Final = (
         begin=_kill,
         tidy=_promote,
         seconds=2.0,
+        silence_s=25.0,
     ),
     Fault(
         name="handover",
@@ -233,10 +255,20 @@ FAULTS: Final = (
         begin=_stop,
         tidy=_promote,
         seconds=2.0,
+        silence_s=25.0,
     ),
     Fault(name="ari-cut", what="ARI cut off for 3 s", begin=_cut, end=_mend, seconds=3.0),
-    Fault(name="ari-half-open", what="ARI silent on open sockets for 15 s", begin=_hold, end=_mend, seconds=15.0),
-    Fault(name="ari-slow", what="ARI read at 2 kB a second for 10 s", begin=_slow, end=_mend, seconds=10.0),
+    Fault(
+        name="ari-half-open",
+        what="ARI silent on open sockets for 15 s",
+        begin=_hold,
+        end=_mend,
+        seconds=15.0,
+        silence_s=35.0,
+    ),
+    Fault(
+        name="ari-slow", what="ARI read at 2 kB a second for 10 s", begin=_slow, end=_mend, seconds=10.0, silence_s=35.0
+    ),
     Fault(name="ari-replaced", what="another program connects under our name, for 3 s", begin=_impostor),
     Fault(name="redis-restart", what="Redis restarted with its file", begin=_restart_redis),
     Fault(name="redis-kill", what="Redis killed, started 1 s later", begin=_kill_redis, end=_start_redis, seconds=1.0),
@@ -266,7 +298,14 @@ FAULTS: Final = (
     ),
     Fault(name="redis-down", what="Redis down for 20 s", begin=_kill_redis, end=_start_redis, seconds=20.0),
     Fault(name="ledger-locked", what="ledger locked for 10 s", begin=_lock_ledger, end=_unlock_ledger, seconds=10.0),
-    Fault(name="cpu-starved", what="two busy loops for 10 s", begin=_starve, end=_feed, seconds=10.0),
+    Fault(
+        name="cpu-starved",
+        what="two busy loops for 10 s",
+        begin=_starve,
+        end=_feed,
+        seconds=10.0,
+        silence_s=FROZEN_SILENCE_S,
+    ),
     Fault(
         name="phones-mute",
         what="some agents' phones never answer for 25 s",
@@ -281,6 +320,7 @@ FAULTS: Final = (
         end=_new_phones,
         seconds=10.0,
         watch_s=65.0,
+        silence_s=55.0,
     ),
     Fault(
         name="worker-frozen-long",
@@ -289,6 +329,7 @@ FAULTS: Final = (
         end=_thaw,
         check=_music_for_too_long,
         seconds=LONGEST_MUSIC_S + 5.0,
+        silence_s=75.0,
     ),
     Fault(
         name="asterisk-crash",
@@ -297,6 +338,7 @@ FAULTS: Final = (
         end=_start_asterisk,
         seconds=1.0,
         ends_calls=True,
+        silence_s=None,
     ),
 )
 BY_NAME: Final = {fault.name: fault for fault in FAULTS}
@@ -307,14 +349,17 @@ def random_kill(seed: int, n: int) -> Fault:
     """Return the `n`th blow of a seed: one of three, each of a length of its own."""
     drawn = Random(f"{seed}:{n}")  # noqa: S311 - the same seed, the same blows
     seconds = round(drawn.uniform(0.1, 4.0), 2)
-    name = f"kill-{n}"
+    what = "Redis restarted with its file"
+    begin: Act = _restart_redis
+    end: Act = _nothing
     match drawn.choice(("kill", "freeze", "redis")):
         case "kill":
-            what = f"worker killed, started {seconds} s later"
-            return Fault(name=name, what=what, begin=_kill, end=_start, seconds=seconds, watch_s=5.0)
+            what, begin, end = f"worker killed, started {seconds} s later", _kill, _start
         case "freeze":
             seconds = round(seconds * 2, 2)
-            what = f"worker frozen for {seconds} s"
-            return Fault(name=name, what=what, begin=_freeze, end=_thaw, seconds=seconds, watch_s=5.0)
+            what, begin, end = f"worker frozen for {seconds} s", _freeze, _thaw
         case _:
-            return Fault(name=name, what="Redis restarted with its file", begin=_restart_redis, watch_s=5.0)
+            seconds = 0.0
+    return Fault(
+        name=f"kill-{n}", what=what, begin=begin, end=end, seconds=seconds, watch_s=5.0, silence_s=FROZEN_SILENCE_S
+    )

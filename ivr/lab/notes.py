@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from ivr.lab.silence import Gap
+
 End = Literal["", "bye", "left", "failed"]
 """How a caller's call ended: not yet, hung up on, hung up by the caller, or broken."""
 
@@ -22,6 +24,10 @@ CROSSING_S: Final = 0.2
 """A BYE and the next INVITE are of two dialogs: a phone that is busy may take the second first."""
 CUT_S: Final = 0.7
 """A talk that ends so much before the agent's phone would end it was cut."""
+MUTE_S: Final = 8.0
+"""Who heard nothing for so long and then hung up was not served: a menu that waits for a key is silent for less."""
+LATE_S: Final = 1.0
+"""A phone notes that it hangs up; the capture sees its BYE so much later at most."""
 _CALLER: Final = re.compile(r"^(call|up|bye|left) (\S+) (\d+) .*?(\d{9,}\.\d+)\s*$")
 _AGENT: Final = re.compile(r"^(ring|talk|free) .*?(\d{9,}\.\d+) (.*) of .*?sip:([^@>]+)@")
 _USER: Final = re.compile(r"sips?:([^@>]*)@")
@@ -81,7 +87,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Of the callers whose calls ended in a stretch of time. `left`: gave up, having heard us to their end."""
+    """Of the callers whose calls ended in a stretch of time. `left`: gave up while they were hearing us."""
 
     callers: int
     answered: int
@@ -186,10 +192,12 @@ def judge(
     until: float,
     *,
     but: Collection[str] = (),
+    unheard: Collection[str] = (),
 ) -> Verdict:
     """Return the verdict on the callers whose calls ended in this time, and on what rang in it, `but` some numbers.
 
-    A caller whose talk was cut is answered if another one followed; who left by themselves was not lost.
+    A caller whose talk was cut is answered if another one followed; who left by themselves was not lost, unless
+    there was nothing to hear when they did (`unheard`).
     """
     groups = list(agents)
     talks = [talk for group in groups for talk in group.talks]
@@ -202,7 +210,7 @@ def judge(
     ended = [life for life in callers if life.ended is not None and since <= life.ended < until]
     judged = [life for life in ended if life.number not in but]
     for life in judged:
-        what = _outcome(life, met.get(life.number, ()), promised)
+        what = _outcome(life, met.get(life.number, ()), promised, heard=life.number not in unheard)
         if what in counts:
             counts[what] += 1
         else:
@@ -212,17 +220,38 @@ def judge(
     return Verdict(len(judged), counts["answered"], counts["promised"], counts["left"], tuple(lost), doubled)
 
 
-def _outcome(life: Life, talks: Sequence[Talk], promised: Collection[str]) -> str:
+def _outcome(life: Life, talks: Sequence[Talk], promised: Collection[str], *, heard: bool) -> str:
     """One of answered, promised, left; otherwise how they were lost."""
-    if any(talk.whole or life.how == "left" for talk in talks):
+    left = life.how == "left" and heard
+    if any(talk.whole or left for talk in talks):
         return "answered"
     if life.number in promised:
         return "promised"
-    if life.how == "left":
+    if left:
         return "left"
+    if life.how == "left":
+        return "silence"
     if talks:
         return "cut off in a talk"
     return "hung up on without an answer" if life.how == "bye" else "the call failed"
+
+
+def heard_by(gaps: Iterable[Gap], callers: Iterable[Life]) -> list[Gap]:
+    """Return the gaps while their callers were there, by their phones: after a call that broke nobody says BYE."""
+    over = {life.number: life.ended for life in callers if life.ended is not None}
+    cut = [replace(gap, ended=min(gap.ended, over.get(plain(gap.caller), gap.ended))) for gap in gaps]
+    return [gap for gap in cut if gap.seconds > 0]
+
+
+def unheard(callers: Iterable[Life], gaps: Iterable[Gap], least_s: float = MUTE_S) -> set[str]:
+    """Return the numbers of who hung up after they had heard nothing for so long."""
+    left = {life.number: life.ended for life in callers if life.how == "left" and life.ended is not None}
+    found: set[str] = set()
+    for gap in gaps:
+        number = plain(gap.caller)
+        if number in left and gap.began + least_s <= left[number] <= gap.ended + LATE_S:
+            found.add(number)
+    return found
 
 
 def up(callers: Iterable[Life], at: float, since_s: float) -> set[str]:

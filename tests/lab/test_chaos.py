@@ -12,7 +12,7 @@ import pytest
 from ivr.core.caller import CallId
 from ivr.core.plan import AgentId, TopicId
 from ivr.lab.agreement import disagreements, grown, standing
-from ivr.lab.chaos import ADOPTION, KILLS_AMONG, Book, the_list
+from ivr.lab.chaos import ADOPTION, KILLS_AMONG, Book, judged_whole, the_list
 from ivr.lab.chaos_load import FULL, NARROWED, SMALL, Shape, narrowed
 from ivr.lab.crowd import LoadFailed
 from ivr.lab.faults import BY_NAME, FAULTS, TRIED_IN_TESTS, random_kill
@@ -37,7 +37,9 @@ def test_every_fault_has_a_name_of_its_own_and_says_what_it_is() -> None:
 
 def test_the_documented_list_is_this_one() -> None:
     documented = (PLAN.parents[1] / "docs" / "chaos.md").read_text(encoding="utf-8")
-    assert "".join(f"| `{fault.name}` | {fault.what} |\n" for fault in FAULTS) in documented
+    bounds = ["–" if fault.silence_s is None else f"{fault.silence_s:g} s" for fault in FAULTS]
+    rows = (f"| `{fault.name}` | {fault.what} | {bound} |\n" for fault, bound in zip(FAULTS, bounds, strict=True))
+    assert "".join(rows) in documented
 
 
 def test_the_whole_list_has_random_kills_among_it_and_ends_with_the_crash() -> None:
@@ -83,8 +85,8 @@ def test_rows_are_kept_for_the_same_sources_and_load_alone(tmp_path: Path) -> No
         return Book(path, digest, {"seed": seed, "load": {"rate": 2.0, "variety": (1.0,)}}, ["worker-kill"])
 
     read("abc", 7).keep("worker-kill", {"ok": True, "lost": 0})
-    assert json.loads(path.read_text())["faults"] == [{"name": "worker-kill", "ok": True, "lost": 0}]
-    assert read("abc", 7).rows == {"worker-kill": {"ok": True, "lost": 0}}
+    assert json.loads(path.read_text())["faults"] == [{"name": "worker-kill", "ok": True, "lost": 0, "tries": 1}]
+    assert read("abc", 7).rows == {"worker-kill": {"ok": True, "lost": 0, "tries": 1}}
     assert read("abd", 7).rows == read("abc", 8).rows == {}
 
 
@@ -99,12 +101,73 @@ def test_a_book_is_good_once_every_part_is_there_and_good(tmp_path: Path) -> Non
     assert not good()
     book.keep("two", {"ok": True})
     assert not good()
-    book.adopted = {"ok": True, "adopt_s": 1.5}
-    book.write()
+    book.adopt({"ok": True, "adopt_s": 1.5})
     assert good()
     assert json.loads(path.read_text())["adopt_500_s"] == 1.5
     book.keep("two", {"ok": False})
     assert not good()
+
+
+def test_what_failed_once_is_not_made_good_by_another_try(tmp_path: Path) -> None:
+    path = tmp_path / "chaos.json"
+
+    def book() -> Book:
+        return Book(path, "abc", {"seed": 7}, ["one", ADOPTION])
+
+    book().adopt({"ok": True, "adopt_s": 1.5})
+    book().keep("one", {"ok": False, "lost": 1, "why": "1 lost", "silences": []})
+    book().keep("one", {"ok": False, "why": "the line broke"})
+    book().keep("one", {"ok": True, "lost": 0})
+    kept = json.loads(path.read_text())
+    assert kept["faults"] == [
+        {
+            "name": "one",
+            "ok": True,
+            "lost": 0,
+            "tries": 3,
+            "failed_before": [{"why": "1 lost", "lost": 1}, {"why": "the line broke"}],
+        }
+    ]
+    assert kept["ok"] is False
+    again = Book(path, "abd", {"seed": 7}, ["one"])
+    again.keep("one", {"ok": True, "lost": 0})
+    assert json.loads(path.read_text())["ok"] is True
+
+
+def test_a_slow_adoption_is_not_made_good_by_another_try(tmp_path: Path) -> None:
+    path = tmp_path / "chaos.json"
+    book = Book(path, "abc", {"seed": 7}, [ADOPTION])
+    book.adopt({"ok": False, "adopt_s": 9.0})
+    book.adopt({"ok": True, "adopt_s": 1.5})
+    assert book.adopted["tries"] == 2
+    assert json.loads(path.read_text())["ok"] is False
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({}, None),
+        ({"lost": 1, "doubled": 2}, "1 lost, 2 doubled"),
+        ({"violations": 1}, "1 violations"),
+        ({"without_file": 3}, "3 without_file"),
+        ({"steady_after_s": None}, "no talks as before"),
+        ({"worst_silence_s": 20.0}, None),
+        ({"worst_silence_s": 20.5}, "20.5 s of silence, 20 at most"),
+    ],
+)
+def test_a_row_is_ok_when_nothing_was_lost_and_nobody_in_silence_for_too_long(
+    told: dict[str, float | None], why: str | None
+) -> None:
+    row = {"lost": 0, "doubled": 0, "violations": 0, "worst_silence_s": 5.6, "steady_after_s": 1.0, **told}
+    judged = judged_whole(row, 20.0)
+    assert (judged["ok"], judged.get("why")) == (why is None, why)
+    assert judged_whole({**row, "worst_silence_s": 99.0}, None).get("why", "").endswith("silence") is False
+
+
+def test_violations_are_those_of_every_kind() -> None:
+    before = {'ivr_violations_total{kind="doubled"}': 1.0, "ivr_violations_created": 5.0}
+    after = {**before, 'ivr_violations_total{kind="late"}': 2.0, "ivr_violations_created": 9.0}
+    assert grown(before, after, "ivr_violations_total") == 2
 
 
 # The agreement

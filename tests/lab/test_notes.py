@@ -6,7 +6,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ivr.lab.notes import Desks, Life, Lost, Talk, desks, judge, lives, plain, steady_after, there, two_at_once, up
+from ivr.lab.notes import (
+    MUTE_S,
+    Desks,
+    Life,
+    Lost,
+    Talk,
+    desks,
+    heard_by,
+    judge,
+    lives,
+    plain,
+    steady_after,
+    there,
+    two_at_once,
+    unheard,
+    up,
+)
+from ivr.lab.silence import Gap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,6 +179,43 @@ def test_only_who_ended_in_the_stretch_is_judged_and_some_are_not() -> None:
     assert len(judge(callers, [], (), T, T + 10).lost) == 1
     assert len(judge(callers, [], (), T, T + 30).lost) == 2
     assert len(judge(callers, [], (), T, T + 30, but={ONE}).lost) == 1
+
+
+@pytest.mark.parametrize(
+    ("talks", "promised", "outcome"),
+    [
+        ([], (), "silence"),
+        ([], {ONE}, "promised"),
+        ([Talk("a", ONE, T + 2, T + 4, whole=False)], (), "silence"),
+        ([Talk("a", ONE, T + 2, T + 9)], (), "answered"),
+    ],
+)
+def test_who_hung_up_on_silence_did_not_leave(talks: list[Talk], promised: set[str], outcome: str) -> None:
+    verdict = judge([life("left")], [Desks(tuple(talks))], promised, T, T + 10, unheard={ONE})
+    assert verdict.left == 0
+    assert verdict.lost == ((Lost(T, T + 9, "silence"),) if outcome == "silence" else ())
+    assert (verdict.answered, verdict.promised) == (outcome == "answered", outcome == "promised")
+
+
+@pytest.mark.parametrize(
+    ("how", "began", "ended", "found"),
+    [
+        ("left", 20.0, 40.0, True),
+        ("left", 20.0, 40.4, True),
+        ("left", 20.0, 39.6, True),
+        ("left", 40.0 - MUTE_S + 0.1, 40.0, False),
+        ("left", 20.0, 35.0, False),
+        ("bye", 20.0, 40.0, False),
+    ],
+)
+def test_who_left_unheard(how: str, began: float, ended: float, found: bool) -> None:
+    gaps = [Gap(NUMBER, T + began, T + ended), Gap("0639980002", T, T + 40)]
+    assert unheard([life(how, 40.0)], gaps) == ({ONE} if found else set())
+
+
+def test_a_gap_ends_with_the_callers_phone() -> None:
+    gaps = [Gap(NUMBER, T + 5, T + 60), Gap(NUMBER, T + 10, T + 60), Gap("0639980002", T, T + 60)]
+    assert heard_by(gaps, [life("failed", 9.0)]) == [Gap(NUMBER, T + 5, T + 9), gaps[2]]
 
 
 def test_doubled_counts_both_kinds_in_the_stretch() -> None:
