@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 TRUNK: Final = "127.0.0.2"
 ALAW, G729, OPUS = "8", "18", "107\r\na=rtpmap:107 opus/48000/2"
 LONG: Final = "Marie-Antoinette " * 12 + "end!"
+UNACKNOWLEDGED_S: Final = 32.0
+"""64 times T1 (RFC 3261 13.3.1.4): Asterisk says its 200 again for so long, then hangs up."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -54,7 +56,7 @@ class _Socket(asyncio.DatagramProtocol):
 
 
 class OddCaller:
-    """One dialog of the trunk's, message by message; it answers nothing by itself but a BYE."""
+    """One dialog of the trunk's, message by message; it answers nothing by itself."""
 
     def __init__(self, trial: Trial, sender: bytes, *, codec: str = ALAW) -> None:
         host, _, port = trial.house.registrar.partition(":")
@@ -107,8 +109,10 @@ class OddCaller:
                 if found and re.search(rf"^CSeq: {sequence} ", text, re.MULTILINE):
                     return int(found[1]), text
 
-    async def ask(self, method: str, body: str = "", headers: Mapping[str, str] | None = None) -> int:
-        """Send a request and return its final status; an INVITE is acknowledged."""
+    async def ask(
+        self, method: str, body: str = "", headers: Mapping[str, str] | None = None, *, acknowledged: bool = True
+    ) -> int:
+        """Send a request and return its final status; an INVITE is acknowledged, unless told otherwise."""
         self._sequence += 1
         sequence = self._sequence
         self._send(method, sequence, body, headers)
@@ -117,13 +121,22 @@ class OddCaller:
             self._to = tag[1]
         if status == 200 and (contact := re.search(r"^Contact: <([^>]+)>", text, re.MULTILINE)):
             self._contact = contact[1]
-        if method == "INVITE":
+        if method == "INVITE" and acknowledged:
             self._send("ACK", sequence, of="" if status == 200 else "INVITE")  # RFC 3261 17.1.1.3
         return status
 
-    async def invite(self, way: str = "sendrecv") -> int:
+    async def goodbye(self, seconds: float) -> None:
+        """Returns once the other end has hung up, which is answered."""
+        async with asyncio.timeout(seconds):
+            while not (message := (await self._socket.messages.get()).decode(errors="replace")).startswith("BYE "):
+                pass
+        kept = re.findall(r"^(?:Via|From|To|Call-ID|CSeq): .*?(?=\r\n)", message, re.MULTILINE | re.IGNORECASE)
+        lines = ("SIP/2.0 200 OK", *kept, "Content-Length: 0", "", "")
+        self._transport.sendto("\r\n".join(lines).encode(), self._target)
+
+    async def invite(self, way: str = "sendrecv", *, acknowledged: bool = True) -> int:
         """Call, or say something else of the audio of the call."""
-        return await self.ask("INVITE", self._sdp(way))
+        return await self.ask("INVITE", self._sdp(way), acknowledged=acknowledged)
 
 
 async def calls(trial: Trial) -> int:
@@ -195,3 +208,12 @@ async def test_the_trunk_cannot_move_a_call_elsewhere(trial: Trial) -> None:
         assert 400 <= refused < 700
         assert await calls(trial) == 1
         assert await caller.ask("BYE") == 200
+
+
+@pytest.mark.timeout(90)
+async def test_a_call_whose_answer_is_never_acknowledged_ends_and_leaves_nothing(trial: Trial) -> None:
+    async with OddCaller(trial, b"<sip:0639980001@127.0.0.2>") as caller:
+        assert await caller.invite(acknowledged=False) == 200
+        await is_served(trial)
+        await caller.goodbye(UNACKNOWLEDGED_S + SOON_S)
+        await trial.nothing_left()
