@@ -36,6 +36,7 @@ from ivr.lab.chaos_load import (
     narrowed,
 )
 from ivr.lab.crowd import KEY, Crowd, names
+from ivr.lab.limits import disk
 from ivr.lab.relay import Relay
 from ivr.lab.silence import Capture, Ears
 from ivr.lab.sipp import Agents, Callers, start_agents, start_callers
@@ -68,7 +69,9 @@ class ChaosLine:
         self.crews: list[Crew] = []
         self.loops: list[asyncio.subprocess.Process] = []
         self.ledger_lock: sqlite3.Connection | None = None
+        self.descriptors = (0, 0)
         self._plan_dir, self._prompts, self._scratch = plan_dir, prompts, scratch
+        self.ledger = scratch / "ledger" / "ledger.sqlite"
         self._exit = contextlib.AsyncExitStack()
         self._standby: WorkerProcess | None = None
         self._binds: dict[WorkerProcess, str] = {}
@@ -87,6 +90,7 @@ class ChaosLine:
         async with contextlib.AsyncExitStack() as opening:
             self.root = await asyncio.to_thread(ensure_root)
             await opening.enter_async_context(self.relay)
+            await opening.enter_async_context(disk(self.ledger.parent))
             plan = await asyncio.to_thread(narrowed, self._plan_dir, self._scratch / "narrowed")
             self.house = Crowd(
                 plan,
@@ -95,7 +99,10 @@ class ChaosLine:
                 agents=self.shape.agents,
                 talk_ms=self.shape.talk_ms,
                 rtp_ports=self.shape.rtp_ports,
-                env={"IVR_ARI_URL": f"http://127.0.0.1:{self.relay.port}/ari"},
+                env={
+                    "IVR_ARI_URL": f"http://127.0.0.1:{self.relay.port}/ari",
+                    "IVR_LEDGER_URL": f"sqlite:///{self.ledger}",
+                },
             )
             await opening.enter_async_context(self.house)
             self.worker = self.house.worker
@@ -301,7 +308,7 @@ class ChaosLine:
 
     async def promised(self) -> set[str]:
         """Return the numbers of callers who are owed an answer: in the ledger, or recorded by the fallback."""
-        async with aiosqlite.connect(self.house.stack.state_dir / "ledger.sqlite") as ledger:
+        async with aiosqlite.connect(self.ledger) as ledger:
             rows = await ledger.execute_fetchall(
                 "SELECT number FROM numbers JOIN files ON files.caller_ref = numbers.caller_ref"
             )
@@ -347,7 +354,7 @@ class ChaosLine:
         """Copy all logs, notes and the ledger so far into a folder, for whoever asks why."""
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.house.stack.logs, folder)
-        for part in self.house.stack.state_dir.glob("ledger.sqlite*"):
+        for part in self.ledger.parent.glob(f"{self.ledger.name}*"):
             shutil.copy(part, folder)
         sipps = {f"callers-{n}": crew.sipp for n, crew in enumerate(self.crews)}
         sipps |= {f"agents-{n}": group.sipp for n, group in enumerate(self.groups)}
