@@ -176,10 +176,10 @@ FAULTS: Final = (
     ),
     Fault(
         name="ledger-full",
-        what="no room on the ledger's disk for 10 s",
+        what="no room on the ledger's disk for 20 s",
         begin=acts.fill_ledger,
         end=acts.room_for_ledger,
-        seconds=10.0,
+        seconds=20.0,
     ),
     Fault(
         name="cpu-starved",
@@ -219,7 +219,7 @@ FAULTS: Final = (
         end=acts.thaw,
         check=acts.music_for_too_long,
         seconds=LONGEST_MUSIC_S + 5.0,
-        silence_s=LONGEST_MUSIC_S + 15.0,
+        silence_s=LONGEST_MUSIC_S + 20.0,
     ),
     Fault(
         name="asterisk-crash",

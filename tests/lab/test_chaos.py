@@ -15,7 +15,8 @@ from ivr.lab.agreement import disagreements, grown, standing
 from ivr.lab.chaos import ADOPTION, KILLS_AMONG, Book, judged_whole, the_list
 from ivr.lab.chaos_load import FULL, NARROWED, SMALL, Shape, narrowed
 from ivr.lab.crowd import LoadFailed
-from ivr.lab.faults import BY_NAME, FAULTS, TRIED_IN_TESTS, random_kill
+from ivr.lab.faults import BY_NAME, FAULTS, SILENCE_S, TRIED_IN_TESTS, random_kill
+from ivr.lab.notes import MUTE_S
 from ivr.lab.relay import HOST, Relay
 from ivr.plan import load_or_raise
 from ivr.queueing.model import AgentRecord, AgentState, CallRecord, Dump, NodeId, Offer, Token
@@ -33,6 +34,13 @@ def test_every_fault_has_a_name_of_its_own_and_says_what_it_is() -> None:
     assert all(fault.what and fault.watch_s >= 5 for fault in FAULTS)
     assert [fault.name for fault in FAULTS if fault.ends_calls] == ["asterisk-crash"]
     assert set(TRIED_IN_TESTS) <= set(BY_NAME)
+
+
+def test_who_hangs_up_in_a_silence_that_no_fault_allows_is_lost() -> None:
+    for fault in (*FAULTS, *(random_kill(7, n) for n in range(1, 10))):
+        assert MUTE_S <= fault.mute_s <= (fault.silence_s or SILENCE_S)
+    assert BY_NAME["redis-down"].mute_s == MUTE_S
+    assert BY_NAME["ari-cut-60"].mute_s > 60
 
 
 def test_the_documented_list_is_this_one() -> None:
