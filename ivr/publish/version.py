@@ -34,7 +34,8 @@ class Files:
     def of(cls, folder: Path) -> Self:
         """Read a folder; hidden files and all that is no part of a plan are left out."""
         texts, sounds = {}, {}
-        for path in sorted(folder.rglob("*")):
+        # Named apart, as the loader does: `recorded` may be a link to a folder, which rglob() does not enter.
+        for path in sorted({*folder.rglob("*"), *(folder / RECORDED).glob("*/*.wav")}):
             name = path.relative_to(folder).as_posix()
             if not path.is_file() or any(part.startswith(".") for part in name.split("/")):
                 continue

@@ -252,3 +252,11 @@ def test_odd_bytes_and_recordings_survive(tmp_path: Path, drafts: Drafts) -> Non
     assert load(tmp_path / "laid").plan is not None
     (folder / "recorded" / "fr" / "bonjour.wav").write_bytes(b"RIFF2")
     assert Files.of(folder).digest != files.digest
+
+
+def test_recordings_behind_a_link_are_part_of_the_version(tmp_path: Path, drafts: Drafts) -> None:
+    folder, recorded = drafts.folder("f"), tmp_path / "prompts" / "fr"
+    (folder / "recorded").symlink_to(recorded.parent)
+    recorded.mkdir(parents=True)
+    (recorded / "bonjour.wav").write_bytes(b"RIFF1")
+    assert list(Files.of(folder).sounds) == ["recorded/fr/bonjour.wav"]
