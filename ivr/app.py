@@ -23,6 +23,7 @@ from ivr.notify import Notifier
 from ivr.plan import PlanError, load
 from ivr.provision.secrets import Secrets
 from ivr.publish.hours import HoursNow
+from ivr.publish.serving import SHELF
 from ivr.publish.shelf import Shelf
 from ivr.publish.store import Publications
 from ivr.publish.watch import Watch
@@ -198,7 +199,7 @@ def _site(folder: Loaded, shelf: Shelf) -> SiteId:
 
 async def _published(settings: Settings, redis: Redis, ledger: Ledger, clock: SiteClock) -> tuple[Watch, Plan]:
     """Return the watch over what is published, and the plan to begin with; raises PlanError where there is none."""
-    shelf, folder = Shelf(settings.state_dir / "plans"), load(settings.plan)
+    shelf, folder = Shelf(settings.state_dir / SHELF), load(settings.plan)
     watch = Watch(Publications(redis, ledger, _site(folder, shelf)), shelf, clock.true_ms)
     loaded = await watch.begin(folder)
     if loaded.plan is None:

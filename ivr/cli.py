@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ivr.core.codes import Code
     from ivr.core.plan import Plan
+    from ivr.publish.serving import Serving
 
 app = typer.Typer(
     help="Standardiste: the telephone switchboard of a town hall, on Asterisk.",
@@ -64,6 +65,9 @@ app.command("prove")(prove)
 
 AgentName = Annotated[str, typer.Argument(help="Identifiant ou nom d'un agent.")]
 PlanFolder = Annotated[Path | None, typer.Argument(help="Folder of the call plan; default: IVR_PLAN.")]
+ServedFolder = Annotated[
+    Path | None, typer.Argument(help="Folder of the call plan; default: what is published, else IVR_PLAN.")
+]
 _out = Console()
 _err = Console(stderr=True)
 
@@ -166,15 +170,19 @@ def replay(recording: Path, plan: PlanFolder = None) -> None:
 
 @prompts_app.command("build")
 def prompts_build(
-    plan: PlanFolder = None,
-    out: Annotated[Path | None, typer.Option(help="Default: prompts/ in the state folder.")] = None,
+    plan: ServedFolder = None,
+    out: Annotated[Path | None, typer.Option(help="Default: IVR_SOUNDS_DIR.")] = None,
 ) -> None:
     """Make the audio of every sentence of a plan: recorded, else Piper, else pico."""
     from ivr.prompts.studio import make_sounds  # noqa: PLC0415
 
     settings = Settings()
-    folder = out or settings.state_dir / "prompts"
-    report = make_sounds(plan or settings.plan, folder, _err)
+    folder = out or Path(settings.sounds)
+    if plan is not None:
+        report = make_sounds(plan, folder, _err)
+    else:
+        with _served(settings).folder() as served:
+            report = make_sounds(served, folder, _err)
     for made in report.languages:
         _out.print(
             f"{folder}/{made.language}: {len(made.prompts)} sounds, {made.made} made now, {made.recorded} recorded",
@@ -182,9 +190,20 @@ def prompts_build(
         )
 
 
+def _served(settings: Settings) -> Serving:
+    """Return what this machine serves; where the draft is another, say so."""
+    from ivr.publish.serving import serving  # noqa: PLC0415
+
+    found = serving(settings.state_dir, settings.plan)
+    if found.note:
+        _err.print(f"[yellow]{found.note}[/yellow]", highlight=False, soft_wrap=True)
+    return found
+
+
 @asterisk_app.command("render")
 def asterisk_render(
     out: Annotated[Path, typer.Option(help="Folder that receives the .conf files.")],
+    plan: ServedFolder = None,
 ) -> None:
     """Write Asterisk's configuration: asterisk-config/ with the plan's numbers and agents."""
     from ivr.plan import load_or_raise  # noqa: PLC0415
@@ -208,7 +227,8 @@ def asterisk_render(
         ari_user=settings.ari_user,
         peers=peers_of(settings.peers),
     )
-    changed = render(load_or_raise(settings.plan)[0], secrets, options, out)
+    made = load_or_raise(plan)[0] if plan is not None else _served(settings).plan
+    changed = render(made, secrets, options, out)
     for path in changed:
         _out.print(f"written {path}", highlight=False)
     reload = reload_of(changed, options)

@@ -24,7 +24,7 @@ ALLOWED = {
     "provision": {"core"},
     "prove": {"core", "plan", "settings"},
     "prompts": {"core", "plan", "stack"},
-    "stack": {"core", "plan", "prompts", "provision", "settings", "log"},
+    "stack": {"core", "plan", "prompts", "provision", "publish", "settings", "log"},
     "staffing": {"core", "plan", "queueing", "log"},
     "traffic": {"core", "ledger"},
     "sim": {"core", "queueing", "traffic"},
@@ -34,7 +34,7 @@ ALLOWED = {
         *("core", "plan", "provision", "queueing", "ledger", "telephony", "settings", "publish", "prompts"),
         *("sim", "traffic", "coverage", "staffing", "stack", "prove"),
     },
-    "doctor": {"core", "ari", "plan", "provision", "prompts", "queueing", "ledger", "settings"},
+    "doctor": {"core", "ari", "plan", "provision", "prompts", "publish", "queueing", "ledger", "settings"},
     "desk": {"core", "plan", "queueing", "settings"},
 }
 NARROW = {"ledger": {"queueing.stream"}, "traffic": {"queueing.stream"}}

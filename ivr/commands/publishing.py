@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
-import shutil
-import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +17,7 @@ from ivr.commands.terminal import ERR, OUT
 from ivr.plan import format_faults, load
 from ivr.publish.errors import PublishError
 from ivr.publish.publication import Refused, differences, prepare
+from ivr.publish.serving import SHELF, laid_out
 from ivr.publish.shelf import Shelf
 from ivr.publish.store import Publications
 from ivr.publish.version import Files
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from ivr.core.plan import SiteId
     from ivr.ledger.store import Ledger
     from ivr.plan import Loaded
+    from ivr.prompts.staging import Staging
     from ivr.publish.publication import Publication
     from ivr.publish.version import Published, Version
 
@@ -44,7 +44,7 @@ class _Room:
         self.store = store
         self.ledger = ledger
         self.redis = redis
-        self.shelf = Shelf(settings.state_dir / "plans")
+        self.shelf = Shelf(settings.state_dir / SHELF)
 
     async def current(self) -> tuple[Published, Loaded] | None:
         found = await self.store.current()
@@ -88,11 +88,11 @@ def publish(plan: Path | None, note: str, author: str, *, yes: bool) -> None:
     settings = Settings()
     draft = _draft(plan or settings.plan)
     files = Files.of(draft.folder)
-    _sounds(draft, settings)
 
     async def work() -> tuple[Version, float] | None:
         async with _room(settings, _site(draft)) as room:
-            return await _publish(room, draft, files, author, note, yes=yes, prove=True)
+            with _sounds(draft, settings) as sounds:
+                return await _publish(room, draft, files, sounds, author, note, yes=yes, prove=True)
 
     _done(asyncio.run(work()))
 
@@ -109,10 +109,9 @@ def rollback(version: int | None, note: str, author: str, *, yes: bool) -> None:
             if not number:
                 raise PublishError("Il n'y a pas de version d'avant.")
             old = await room.store.version(number)
-            with _laid(old.files, settings.plan) as draft:
-                _sounds(draft, settings)
+            with laid_out(old.files, settings.plan) as folder, _sounds(draft := load(folder), settings) as sounds:
                 words = note or f"retour à la version {number}"
-                return await _publish(room, draft, old.files, author, words, yes=yes)
+                return await _publish(room, draft, old.files, sounds, author, words, yes=yes)
 
     _done(asyncio.run(work()))
 
@@ -158,7 +157,7 @@ def show(version: int, out: Path | None) -> None:
     if out is not None:
         if out.exists():
             raise PublishError(f"{out} existe déjà : donnez un dossier nouveau.")
-        found.files.lay(out, settings.plan)
+        found.files.lay(out, settings.plan, marks=False)
         OUT.print(f"{len(found.files.texts)} fichiers écrits dans {out}", markup=False)
 
 
@@ -166,10 +165,20 @@ def show(version: int, out: Path | None) -> None:
 
 
 async def _publish(
-    room: _Room, draft: Loaded, files: Files, author: str, note: str, *, yes: bool, prove: bool = False
+    room: _Room,
+    draft: Loaded,
+    files: Files,
+    sounds: Staging | None,
+    author: str,
+    note: str,
+    *,
+    yes: bool,
+    prove: bool = False,
 ) -> tuple[Version, float] | None:
     current = await room.current()
     if current is not None and current[0].version.digest == files.digest:
+        if sounds is not None:  # which it lacked
+            sounds.replace()
         OUT.print(f"Rien ne change : la version {current[0].version.number} est déjà celle-ci.")
         return None
     owed = [file for file in await room.ledger.files(still_open=True) if file.site == room.store.site]
@@ -190,7 +199,12 @@ async def _publish(
     if not yes and not typer.confirm(f"Publier la version {ready.published.version.number} ?"):
         return None
     began = time.monotonic()
+    if sounds is not None:  # a worker may follow at once: what it has never played must be there
+        sounds.add()
     await room.store.publish(ready.published, ready.moved)
+    if sounds is not None:
+        sounds.replace()
+    room.shelf.remember(ready.published)  # what is typed next goes by it, also where no worker runs
     _tell_new_agents(ready, current)
     return ready.published.version, time.monotonic() - began
 
@@ -244,33 +258,37 @@ def _any_site(settings: Settings) -> SiteId:
     """Return whose versions are asked for, though the draft may be broken: what this machine serves tells too."""
     from ivr.core.plan import SiteId  # noqa: PLC0415
 
-    last = Shelf(settings.state_dir / "plans").last()
+    last = Shelf(settings.state_dir / SHELF).last()
     return SiteId(last.version.site) if last is not None else _site(_draft(settings.plan))
 
 
 @contextlib.contextmanager
-def _laid(files: Files, heard: Path) -> Iterator[Loaded]:
-    """Return a version as it loads, with the recordings that are still here."""
-    folder = Path(tempfile.mkdtemp(prefix="ivr-plan-"))
-    try:
-        files.lay(folder, heard)
-        yield load(folder)
-    finally:
-        shutil.rmtree(folder)
+def _sounds(draft: Loaded, settings: Settings) -> Iterator[Staging | None]:
+    """Refuse a version that callers could not hear: its sounds are built first, beside those that they hear now.
 
-
-def _sounds(draft: Loaded, settings: Settings) -> None:
-    """Refuse a version that callers could not hear: its sounds are built here first."""
+    None: they are all there.
+    """
     from ivr.prompts import missing  # noqa: PLC0415 - each command imports what it needs
+    from ivr.prompts.staging import staging  # noqa: PLC0415
     from ivr.prompts.studio import make_sounds  # noqa: PLC0415
 
     if draft.plan is None:
         raise Refused([format_faults(draft.faults)])
-    out = settings.state_dir / "prompts"
-    if missing(draft, out):
-        make_sounds(draft.folder, out, ERR)
-    if silent := missing(draft, out):
-        raise Refused([format_faults(silent)])
+    out = Path(settings.sounds)
+    if not missing(draft, out):
+        yield None
+        return
+    with contextlib.ExitStack() as ending:
+        try:
+            sounds = ending.enter_context(staging(out))
+        except OSError as error:
+            raise PublishError(
+                f"Les sons ne peuvent pas être écrits dans {out} ({error.strerror}) : voyez IVR_SOUNDS_DIR."
+            ) from error
+        make_sounds(draft.folder, sounds.folder, ERR)
+        if silent := missing(draft, sounds.folder):
+            raise Refused([format_faults(silent)])
+        yield sounds
 
 
 def _tell(sentences: Iterable[str]) -> None:

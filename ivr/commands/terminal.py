@@ -38,12 +38,7 @@ def served_plan(settings: Settings) -> Plan:
 
 def served(settings: Settings) -> tuple[Plan, Loaded]:
     """The plan as this machine serves it and what came with it, else that of the settings."""
-    from ivr.plan import load_or_raise  # noqa: PLC0415 - each command imports what it needs
-    from ivr.publish.shelf import Shelf  # noqa: PLC0415
+    from ivr.publish.serving import serving  # noqa: PLC0415 - each command imports what it needs
 
-    shelf = Shelf(settings.state_dir / "plans")
-    last = shelf.last()
-    loaded = shelf.lay(last) if last is not None else None
-    if loaded is not None and loaded.plan is not None:
-        return loaded.plan, loaded
-    return load_or_raise(settings.plan)
+    found = serving(settings.state_dir, settings.plan)
+    return found.plan, found.loaded

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ivr.core.plan import PromptId
+from ivr.plan.recorded import hash_of, is_mark
 from ivr.prompts import pipeline, store
 from ivr.prompts.errors import PromptError
 from ivr.prompts.numbers import is_number
@@ -124,10 +125,14 @@ class _Build:
             path = recorded / f"{prompt}.wav"
             if not path.is_file():
                 continue
-            origin = digest(path.read_bytes())
+            raw = path.read_bytes()
+            origin = hash_of(raw)
             key = _key(prompt, RECORDED, origin)
             kept = self.cache.get(key)
             cached = kept is not None
+            if kept is None and is_mark(raw):
+                self.warnings.append(f"{prompt}: its recording is no longer here, so the voice speaks it")
+                continue
             if kept is None:
                 recording = read_recording(path, prompt)
                 self.warnings += [f"{prompt}: {flaw.en}" for flaw in recording.flaws]

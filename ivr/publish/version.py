@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from ivr.errors import IvrError
 from ivr.plan.draft import RECORDED
+from ivr.plan.recorded import hash_of, mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,7 @@ class Files:
                 continue
             if name.startswith(f"{RECORDED}/"):
                 if path.suffix == ".wav":
-                    sounds[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+                    sounds[name] = hash_of(path.read_bytes())
             elif path.suffix in SUFFIXES:
                 texts[name] = path.read_bytes().decode("utf-8", "surrogateescape")
         return cls(texts, sounds)
@@ -51,16 +52,17 @@ class Files:
         """Return a hash of every byte; two folders of the same are the same."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
-    def lay(self, folder: Path, heard: Path | None = None) -> None:
-        """Write the files into `folder`; a recording is only an empty file there, which says that it exists.
+    def lay(self, folder: Path, heard: Path | None = None, *, marks: bool = True) -> None:
+        """Write the files into `folder`; a recording is only a mark there, which says what it was.
 
-        `heard`: the admin's own folder; the recordings are those that are still the same there, and no others.
+        `heard`: the admin's own folder; the recordings that are still the same there are whole. Without `marks` there
+        are no others.
         """
         root = folder.resolve()
         content = {name: text.encode("utf-8", "surrogateescape") for name, text in self.texts.items()}
-        if heard is None:
-            content |= dict.fromkeys(self.sounds, b"")
-        else:
+        if marks:
+            content |= {name: mark(sound) for name, sound in self.sounds.items()}
+        if heard is not None:
             there = Files.of(heard).sounds
             same = [name for name, sound in self.sounds.items() if there.get(name) == sound]
             content |= {name: (heard / name).read_bytes() for name in same}

@@ -13,6 +13,7 @@ from ivr.ledger.errors import LedgerError
 from ivr.plan import PlanError
 from ivr.publish.admin import Admin
 from ivr.publish.errors import Overtaken, PublishError, StoreAway
+from ivr.publish.serving import differs
 from ivr.publish.states import States
 from ivr.publish.version import SYSTEM, Files, Published, Version
 
@@ -94,6 +95,10 @@ class Watch:
             if folder.plan is None:
                 _log.error(
                     "the folder of the plan is broken; the last good version is served", version=found.version.number
+                )
+            elif differs(found, folder.folder):
+                _log.info(
+                    "the folder of the plan is not what is served: ivr plan publish", version=found.version.number
                 )
         return loaded
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from ivr.plan import load_or_raise
 from ivr.prompts.studio import make_sounds
 from ivr.provision.credentials import print_credentials
+from ivr.publish.serving import serving
 from ivr.stack.errors import StackError
 from ivr.stack.root import ensure_root
 from ivr.stack.stack import Stack, StackConfig
@@ -32,11 +33,13 @@ def main(settings: Settings) -> int:
     """Run everything until Ctrl-C or SIGTERM; return the exit status."""
     console = Console(highlight=False)
     ensure_root()
-    plan, _ = load_or_raise(settings.plan)
-    prompts = settings.state_dir.absolute() / "prompts"
-    make_sounds(settings.plan, prompts, console)
+    served = serving(settings.state_dir, settings.plan)
+    if served.note:
+        console.print(f"[yellow]{served.note}[/yellow]", soft_wrap=True)
+    with served.folder() as folder:
+        make_sounds(folder, Path(settings.sounds), console)
     with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
-        asyncio.run(_run(settings, plan, console))
+        asyncio.run(_run(settings, served.plan, console))
     console.print("stopped")
     return 0
 
@@ -48,7 +51,7 @@ async def _run(settings: Settings, plan: Plan, console: Console) -> None:
     state = settings.state_dir.absolute()
     config = StackConfig(
         plan=plan,
-        prompts_dir=state / "prompts",
+        prompts_dir=Path(settings.sounds).absolute(),
         state_dir=state,
         node=settings.node,
         sip_bind=settings.sip_bind,

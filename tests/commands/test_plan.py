@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 
 from ivr.cli import app
 from ivr.errors import IvrError
+from ivr.prompts import Tone
 from ivr.publish.errors import NoSuchVersion, PublishError
 from ivr.publish.publication import Refused
-from tests.plan.folders import MENU, PROMPTS, SITE, write
+from tests.plan.folders import AGENTS, MENU, PROMPTS, SITE, write
 from tests.prove.mutants import CORE, mutated
 from tests.queueing import conftest as of_queueing
 
@@ -117,6 +118,44 @@ def test_what_callers_could_not_hear_is_refused(town: Town, monkeypatch: pytest.
     monkeypatch.setattr("ivr.prompts.studio.make_sounds", lambda _folder, _out, _console: None)
     with pytest.raises(Refused, match="prompt-not-built"):
         town.ivr("plan", "publish", "--yes")
+
+
+def test_nobody_hears_a_draft_that_was_not_published(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.prompts.studio.voice", lambda *_: Tone())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("IVR_SOUNDS_DIR", str(tmp_path / "sounds"))
+    town.ivr("plan", "publish", "--yes")
+    sound = tmp_path / "sounds" / "fr" / "phrase.alaw"
+    before = sound.read_bytes()
+    town.edit(prompts=PROMPTS.replace("Une phrase.", "Une autre phrase."))
+    assert "publiée" not in town.ivr("plan", "publish", answer="n\n")
+    said = town.ivr("prompts", "build")
+    assert "is not published, version 1 is served: ivr plan publish" in said
+    assert sound.read_bytes() == before
+    town.ivr("plan", "publish", "--yes")
+    assert sound.read_bytes() != before
+    town.ivr("plan", "rollback", "--yes")
+    assert sound.read_bytes() == before
+    assert "is not published, version 3 is served" in town.ivr("prompts", "build")
+    town.ivr("prompts", "build", str(town.folder))
+    assert sound.read_bytes() != before
+
+
+@pytest.mark.usefixtures("silent")
+def test_phones_are_those_of_what_is_published(town: Town, tmp_path: Path) -> None:
+    town.ivr("plan", "publish", "--yes")
+    town.edit(agents=AGENTS.replace("bob:", "chloe:").replace("Bob", "Chloé"))
+    assert "is not published" in town.ivr("asterisk", "render", "--out", str(tmp_path / "etc"))
+    phones = (tmp_path / "etc" / "pjsip.conf").read_text(encoding="utf-8")
+    assert "[agent-bob]" in phones
+    assert "[agent-chloe]" not in phones
+    town.edit(menu="root: nowhere\n")
+    town.ivr("asterisk", "render", "--out", str(tmp_path / "etc"))
+    town.edit(agents=AGENTS.replace("bob:", "chloe:").replace("Bob", "Chloé"))
+    town.ivr("asterisk", "render", str(town.folder), "--out", str(tmp_path / "etc"))
+    assert "[agent-chloe]" in (tmp_path / "etc" / "pjsip.conf").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("silent")
