@@ -35,14 +35,20 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in found[1].split(".")) if found else ()
 
 
-def plan(made: Plan | None, faults: Sequence[Fault]) -> list[Finding]:
-    """Every fault of the call plan, with its place and its cure."""
+def plan(made: Plan | None, faults: Sequence[Fault], folder: str = "", behind: int = 0) -> list[Finding]:
+    """Every fault of the call plan, with its place and its cure.
+
+    `behind`: the version that callers meet, where it is not this folder.
+    """
     found = [
         (wrong if fault.severity is Severity.ERROR else worth)(
             "plan", fault.message_fr, f"{fault.file}:{fault.line}:{fault.column}", fault.cure_fr
         )
         for fault in faults
     ]
+    if behind:
+        what = f"le brouillon n'est pas publié : les appelants ont la version {behind}"
+        found.append(worth("plan", what, folder, "ivr plan diff, puis : ivr plan publish"))
     if made is not None and not found:
         found.append(
             well("plan", f"{made.name} : {plural(len(made.topics), 'motif')}, {plural(len(made.agents), 'agent')}")

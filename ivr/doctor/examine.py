@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ivr.doctor import asterisk, checks, facts, machine, servers, sip, stores
 from ivr.plan import load
 from ivr.provision.render import TEMPLATES
+from ivr.publish.serving import differs, laid_out, published
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -27,7 +28,9 @@ async def examine(
     looking("plan")
     loaded = await asyncio.to_thread(load, settings.plan)
     made = loaded.plan
-    yield checks.plan(made, loaded.faults)
+    served = published(settings.state_dir, loaded)
+    behind = served.version.number if served is not None and differs(served, settings.plan) else 0
+    yield checks.plan(made, loaded.faults, str(settings.plan), behind)
     looking("secrets")
     secrets, accounts = await asyncio.to_thread(machine.secrets, settings)
     yield checks.secrets(secrets)
@@ -55,8 +58,11 @@ async def examine(
     looking("disk")
     yield checks.disks(machine.disks(settings))
     looking("prompts")
-    if made is not None:
-        folder = prompts if prompts is not None else machine.folder_of_prompts(settings)
+    folder = prompts if prompts is not None else machine.folder_of_prompts(settings)
+    if served is not None:
+        with laid_out(served.files, settings.plan) as laid:
+            yield checks.prompts(await asyncio.to_thread(machine.prompts, load(laid), folder))
+    elif made is not None:
         yield checks.prompts(await asyncio.to_thread(machine.prompts, loaded, folder))
     if call and made is not None:
         looking("call")

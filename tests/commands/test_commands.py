@@ -20,9 +20,14 @@ from ivr.ledger.journal import Journal
 from ivr.ledger.projector import Projector
 from ivr.ledger.store import File, Ledger
 from ivr.plan import load_or_raise
+from ivr.prompts import Tone, build_site
 from ivr.provision.secrets import Secrets
+from ivr.publish.serving import SHELF
+from ivr.publish.shelf import Shelf
+from ivr.publish.watch import first
 from ivr.telephony.callers import identify
 from tests.ledger.lines import T0, Script
+from tests.plan.folders import PROMPTS, write
 from tests.queueing import conftest as of_queueing
 
 if TYPE_CHECKING:
@@ -368,3 +373,22 @@ def test_the_doctor_of_an_empty_folder_names_every_part(town: Town, tmp_path: Pa
     assert "✗ Asterisk : personne n'écoute" in shown.stdout
     assert "→ ivr prompts build" in shown.stdout
     assert "pannes" in shown.stdout.splitlines()[-1]
+
+
+@pytest.mark.long
+def test_the_doctor_looks_at_the_sounds_of_what_is_published(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft, sounds = tmp_path / "draft", tmp_path / "sounds"
+    draft.mkdir()
+    plan, loaded = load_or_raise(write(draft))
+    build_site(loaded, sounds, Tone(), cache_dir=tmp_path / "cache")
+    Shelf(tmp_path / SHELF).remember(first(draft, plan, 1))
+    write(draft, prompts=PROMPTS.replace("Bonjour.", "Bonsoir."))
+    monkeypatch.setenv("IVR_PLAN", str(draft))
+    result = town.ivr("doctor", "--json", "--prompts", str(sounds))
+    found = json.loads(result.stdout)["findings"]
+    assert not [finding for finding in found if finding["section"] == "prompts" and finding["level"] == "fault"]
+    assert [finding["cure"] for finding in found if finding["section"] == "plan" and "publié" in finding["what"]] == [
+        "ivr plan diff, puis : ivr plan publish"
+    ]

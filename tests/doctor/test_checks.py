@@ -204,6 +204,10 @@ def test_a_plan_that_is_sound_and_one_that_is_not(tmp_path: Path) -> None:
     sound = load(write(tmp_path))
     assert sound.plan is not None
     assert [finding.level for finding in checks.plan(sound.plan, ())] == ["ok"]
+    (behind,) = checks.plan(sound.plan, (), "plan", 3)
+    assert (behind.level, behind.where) == ("warning", "plan")
+    assert "version 3" in behind.what
+    assert "ivr plan publish" in behind.cure
     (tmp_path / "menu.yaml").write_text("root: [", encoding="utf-8")
     broken = load(tmp_path)
     found = checks.plan(broken.plan, broken.faults)

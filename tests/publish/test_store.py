@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from ivr.core.plan import CrisisId, HoursId
 from ivr.core.schedule import Forced
@@ -159,6 +160,19 @@ async def test_the_folder_is_the_first_version_and_the_last_good_one_is_served(
     (folder / "menu.yaml").write_text("root: nowhere\n", encoding="utf-8")
     again = await Watch(store, shelf, lambda: 2_000).begin(load(folder))
     assert again.plan == served.plan
+
+
+async def test_a_worker_says_once_that_the_folder_is_not_what_is_served(
+    store: Publications, shelf: Shelf, drafts: Drafts
+) -> None:
+    told = {"event": "the folder of the plan is not what is served: ivr plan publish", "version": 1}
+    folder = drafts.folder("f")
+    with capture_logs() as logs:
+        await Watch(store, shelf, lambda: 1_000).begin(load(folder))
+        assert not [line for line in logs if line["event"] == told["event"]]
+        (folder / "prompts.yaml").write_text(OTHER, encoding="utf-8")
+        await Watch(store, shelf, lambda: 2_000).begin(load(folder))
+    assert [line for line in logs if line.items() >= told.items()]
 
 
 async def test_a_broken_folder_is_refused_where_nothing_was_published(
