@@ -34,6 +34,7 @@ COPY asterisk-config asterisk-config
 COPY dialplan dialplan
 COPY docker docker
 COPY ivr ivr
+COPY prompts prompts
 RUN /opt/ivr/bin/python -m compileall -q ivr \
     && printf '#!/bin/sh\nexec /opt/ivr/bin/python -m ivr "$@"\n' > /usr/local/bin/ivr \
     && chmod 0755 /usr/local/bin/ivr docker/setup.sh

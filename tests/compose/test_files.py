@@ -51,9 +51,29 @@ def test_compose_has_only_what_both_generations_know(compose: dict[str, Any]) ->
 
 
 def test_compose_sets_what_there_is_and_uses_every_volume(compose: dict[str, Any]) -> None:
-    assert set(compose["x-ivr-environment"]) <= _KNOWN
+    assert set(compose["x-ivr-environment"]) <= _KNOWN | {"XDG_CACHE_HOME"}
     mounted = {line.split(":")[0] for service in compose["services"].values() for line in service["volumes"]}
     assert {name for name in mounted if not name.startswith(".")} == set(compose["volumes"])
+
+
+def test_the_worker_can_publish(compose: dict[str, Any]) -> None:
+    """It hears the recordings, and writes sounds and cache."""
+    environment = compose["x-ivr-environment"]
+    writable = {line.split(":")[1] for line in compose["services"]["ivr"]["volumes"] if not line.endswith(":ro")}
+    assert {environment["IVR_SOUNDS_DIR"], environment["IVR_STATE_DIR"]} <= writable
+    assert environment["XDG_CACHE_HOME"].startswith(environment["IVR_STATE_DIR"])
+    for name in ("setup", "ivr"):
+        mounted = [line.split(":")[:2] for line in compose["services"][name]["volumes"]]
+        assert all([f"./{folder}", f"/srv/standardiste/{folder}"] in mounted for folder in ("dialplan", "prompts"))
+
+
+def test_the_image_holds_what_the_plans_point_to() -> None:
+    copied = re.findall(r"^COPY (\w\S*) ", (_PROJECT / "docker" / "ivr.Dockerfile").read_text(), re.MULTILINE)
+    shown = (_PROJECT / ".dockerignore").read_text(encoding="utf-8").split()
+    for link in (path for path in (_PROJECT / "dialplan").rglob("*") if path.is_symlink()):
+        top = link.resolve().relative_to(_PROJECT).parts[0]
+        assert top in copied
+        assert f"!{top}" in shown
 
 
 def test_the_network_is_the_host_or_none(compose: dict[str, Any]) -> None:
