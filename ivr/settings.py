@@ -53,6 +53,15 @@ class Settings(BaseSettings):
     sounds_dir: Annotated[
         str, Field(description="folder of the built prompts, as Asterisk sees it; empty: <state_dir>/prompts")
     ] = ""
+    piper: Annotated[str, Field(description="the `piper` program, which speaks where it has a voice")] = "piper"
+    piper_voice: Annotated[
+        str,
+        Field(
+            pattern=r"^([^=,]*|([a-z]{2,3}=[^=,]+(,\s*|$))+)$",
+            description="voices (.onnx), `fr=/srv/fr.onnx,en=/srv/en.onnx`, or one path for the site's own language; "
+            "pico speaks the others",
+        ),
+    ] = ""
     http_bind: Annotated[str, Field(pattern=r"^[0-9.]+:\d+$", description="/healthz, /readyz and /metrics")] = (
         "127.0.0.1:8080"
     )
@@ -101,6 +110,14 @@ class Settings(BaseSettings):
     def sounds(self) -> str:
         """Return the folder of the prompts as Asterisk sees it."""
         return self.sounds_dir or str((self.state_dir / "prompts").absolute())
+
+    def piper_voice_of(self, language: str, own: str) -> str:
+        """Return Piper's voice for a language, empty if it has none; `own` is the site's, which a mere path is for."""
+        given: dict[str, str] = {}
+        for part in self.piper_voice.split(","):
+            name, _, path = part.strip().rpartition("=")
+            given[name or own] = path
+        return given.get(language, "")
 
     @property
     def secrets_file(self) -> Path:

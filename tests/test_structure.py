@@ -23,7 +23,7 @@ ALLOWED = {
     "telephony": {"core", "ari", "queueing", "ledger", "log"},
     "provision": {"core"},
     "prove": {"core", "plan", "settings"},
-    "prompts": {"core", "plan", "stack"},
+    "prompts": {"core", "plan", "settings", "stack"},
     "stack": {"core", "plan", "prompts", "provision", "publish", "settings", "log"},
     "staffing": {"core", "plan", "queueing", "log"},
     "traffic": {"core", "ledger"},

@@ -126,7 +126,7 @@ class Piper:
 
     def speak(self, texts: Mapping[str, str], language: str, spoken: Spoken) -> None:
         """Speak the texts one after the other."""
-        del language  # a voice has one
+        del language  # a voice has one: it was chosen for it
         if shutil.which(str(self.program)) is None:
             raise PromptError("", f"piper is not there: {self.program}")
         if not self.voice.is_file():

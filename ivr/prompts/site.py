@@ -68,16 +68,17 @@ def build_site(
     synthesiser: Synthesiser,
     progress: Progress | None = None,
     *,
+    others: Mapping[str, Synthesiser] | None = None,
     cache_dir: Path | None = None,
 ) -> SiteReport:
-    """Build all that callers of a site can hear, hold music included."""
+    """Build all that callers of a site can hear, hold music included. `others`: who speaks a language instead."""
     reports = tuple(
         build(
             site_texts(loaded, language),
             language,
             out_dir,
             loaded.recorded_dir,
-            synthesiser,
+            (others or {}).get(language, synthesiser),
             progress,
             cache_dir=cache_dir,
         )

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 _PROJECT: Final = Path(__file__).resolve().parents[2]
 _UNITS: Final = sorted((_PROJECT / "systemd").glob("*.service"))
-_KNOWN: Final = {f"IVR_{name.upper()}" for name in Settings.model_fields} | {"IVR_PIPER", "IVR_PIPER_VOICE"}
+_KNOWN: Final = {f"IVR_{name.upper()}" for name in Settings.model_fields}
 
 
 @pytest.fixture(scope="module")

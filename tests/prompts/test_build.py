@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from ivr.core.plan import BEEP, PromptId
 from ivr.plan import load
@@ -27,6 +28,7 @@ from ivr.prompts import (
 )
 from ivr.prompts.numbers import in_words
 from ivr.prompts.sound import NARROW, WIDE, Audio
+from ivr.prompts.studio import make_sounds
 from ivr.prompts.wav import write_wav
 from tests.plan.folders import PROMPTS, write
 from tests.prompts.test_sound import sine
@@ -317,3 +319,25 @@ def test_minutes_agree() -> None:
     assert in_words(42, "en") == "forty-two"
     with pytest.raises(ValueError, match="61"):
         number_prompt(61)
+
+
+def test_no_voice_speaks_a_language_that_is_not_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the settings' file says, which the environment alone did not."""
+    folder, said = tmp_path / "plan", tmp_path / "said"
+    folder.mkdir()
+    write(folder, prompts=PROMPTS.replace("Une phrase.", "{fr: Une phrase., en: A sentence.}"))
+    write_wav(tmp_path / "voice.wav", sine(500, 0.5, 22_050))
+    program = tmp_path / "piper"
+    program.write_text(f'#!/bin/sh\nread -r text\necho "$2 $text" >> {said}\ncp {tmp_path}/voice.wav "$4"\n')
+    program.chmod(0o755)
+    for language in ("fr", "en"):
+        (tmp_path / f"{language}.onnx").write_bytes(b"model")
+    voices = f"fr={tmp_path}/fr.onnx,en={tmp_path}/en.onnx"
+    (tmp_path / ".env").write_text(f"IVR_PIPER={program}\nIVR_PIPER_VOICE={voices}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    make_sounds(folder, tmp_path / "out", Console(quiet=True))
+    lines = said.read_text(encoding="utf-8").splitlines()
+    assert f"{tmp_path}/fr.onnx Une phrase." in lines
+    assert f"{tmp_path}/en.onnx A sentence." in lines
+    assert f"{tmp_path}/fr.onnx A sentence." not in lines

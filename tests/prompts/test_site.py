@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 
 from ivr.core.plan import PromptId
 from ivr.plan import load_or_raise
 from ivr.prompts.site import languages, site_texts
+from ivr.settings import Settings
 from tests.plan.folders import MENU, PROMPTS, SITE, write
 
 if TYPE_CHECKING:
@@ -33,3 +35,16 @@ def test_a_language_that_callers_can_choose_is_built_from_texts_and_recordings(t
     assert english[PromptId("phrase")] == "A sentence."
     assert english[PromptId("menu-suite")] == ""
     assert PromptId("bonjour") not in english
+
+
+def test_each_language_has_its_own_voice_and_pico_speaks_the_rest(tmp_path: Path) -> None:
+    def model(language: str, voice: str) -> str:
+        return Settings(_env_file=None, piper_voice=voice).piper_voice_of(language, "fr")
+
+    assert [model(language, "/v/fr.onnx") for language in ("fr", "en")] == ["/v/fr.onnx", ""]
+    both = "fr=/v/fr.onnx, en=/v/en.onnx"
+    assert [model(language, both) for language in ("fr", "en", "es")] == ["/v/fr.onnx", "/v/en.onnx", ""]
+    assert model("fr", "") == ""
+    for wrong in ("fr=/v/fr.onnx;en=/v/en.onnx", "/v/fr.onnx,/v/en.onnx", "fr="):
+        with pytest.raises(ValidationError):
+            model("fr", wrong)
