@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +27,7 @@ from ivr.stack.worker import WorkerProcess
 if TYPE_CHECKING:
     from ivr.core.plan import Plan
     from ivr.settings import Settings
+    from ivr.stack.root import Root
 
 AGAIN_S: Final = 1.0
 
@@ -32,19 +35,19 @@ AGAIN_S: Final = 1.0
 def main(settings: Settings) -> int:
     """Run everything until Ctrl-C or SIGTERM; return the exit status."""
     console = Console(highlight=False)
-    ensure_root()
+    root = ensure_root()
     served = serving(settings.state_dir, settings.plan)
     if served.note:
         console.print(f"[yellow]{served.note}[/yellow]", soft_wrap=True)
     with served.folder() as folder:
         make_sounds(folder, Path(settings.sounds), console)
     with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
-        asyncio.run(_run(settings, served.plan, console))
+        asyncio.run(_run(settings, served.plan, root, console))
     console.print("stopped")
     return 0
 
 
-async def _run(settings: Settings, plan: Plan, console: Console) -> None:
+async def _run(settings: Settings, plan: Plan, root: Root, console: Console) -> None:
     running = asyncio.current_task()
     if running is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
@@ -56,6 +59,7 @@ async def _run(settings: Settings, plan: Plan, console: Console) -> None:
         node=settings.node,
         sip_bind=settings.sip_bind,
         trunk_match=settings.trunk_match,
+        root=root,
     )
     async with Stack(config) as stack:
         env = {
@@ -68,10 +72,12 @@ async def _run(settings: Settings, plan: Plan, console: Console) -> None:
         try:
             await worker.start()
             await worker.ready()
-            _tell(settings, plan, stack, console)
+            _tell(settings, plan, stack, root, console)
             async with asyncio.TaskGroup() as group:
                 group.create_task(_keep(worker, console))
                 group.create_task(_watch(stack))
+        except* StackError as failed:
+            raise failed.exceptions[0] from None
         finally:
             await worker.stop()
 
@@ -89,19 +95,20 @@ async def _watch(stack: Stack) -> None:
     raise StackError(await stack.ended())
 
 
-def _tell(settings: Settings, plan: Plan, stack: Stack, console: Console) -> None:
+def _tell(settings: Settings, plan: Plan, stack: Stack, root: Root, console: Console) -> None:
     """Say how to be an agent, and how to call."""
     number = plan.numbers[0].replace("+33", "0", 1)
     print_credentials(console, plan.agents.values(), stack.secrets)
     console.print(f"domain and proxy  sip:{settings.sip_bind} (UDP or TCP)")
+    trunk = settings.trunk_match.split(",")[0].strip().split("/")[0]
     console.print(
-        f"a caller          sipp -sn uac -i {settings.trunk_match.split('/')[0]} -s {number} -m 1 -d 20000 "
+        f"a caller          chroot {shlex.quote(str(root.path))} sipp -sn uac -i {trunk} -s {number} -m 1 -d 20000 "
         f"{settings.sip_bind}",
         soft_wrap=True,
     )
     console.print(f"health            http://{settings.http_bind}/readyz, /metrics")
     console.print(
-        f"publish an edit   IVR_REDIS_URL={stack.redis_url} ivr plan publish {settings.plan}",
+        f"publish an edit   IVR_REDIS_URL={stack.redis_url} {Path(sys.argv[0])} plan publish {settings.plan}",
         soft_wrap=True,
     )
     console.print(f"logs              {stack.logs}")
