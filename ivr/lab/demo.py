@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
+from rich.markup import escape
 
 from ivr.errors import IvrError
 from ivr.lab.house import House
@@ -34,11 +36,23 @@ async def play_scene(house: House, scene: Scene, tell: Any) -> Result:
     tell(f"[bold]{scene.title}[/bold]")
     try:
         figures = await scene.play(house, tell)
-    except (IvrError, TimeoutError) as failed:
-        tell(f"[red bold]failed:[/red bold] {failed}")
-        return {"name": scene.name, "ok": False, "why": str(failed)}
+    except Exception as failed:  # noqa: BLE001 - the boundary of a scene: the others go on, the last line names it
+        why = reason(failed)
+        tell(f"[red bold]failed:[/red bold] {escape(why)}")
+        return {"name": scene.name, "ok": False, "why": why}
     tell("[green]ok[/green]")
     return {"name": scene.name, "ok": True, **figures}
+
+
+def reason(failed: Exception) -> str:
+    """Return why something failed; of what nobody foresaw, with its name and where it was raised."""
+    while isinstance(failed, ExceptionGroup):
+        failed = failed.exceptions[0]
+    if isinstance(failed, IvrError):
+        return str(failed)
+    frames = traceback.extract_tb(failed.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(failed).__name__}: {failed}".removesuffix(": ") + where
 
 
 async def play_house(
@@ -89,13 +103,15 @@ def main() -> int:
     """Run the demo; the last line says how it went, and so does the exit status."""
     console = Console(highlight=False)
     RUN.mkdir(exist_ok=True)
+    figures = RUN / "demo.json"
+    figures.unlink(missing_ok=True)  # those of another run say nothing of this one
     try:
         ensure_root()
         results = asyncio.run(demo(console))
-    except IvrError as error:
-        results = [{"name": "start", "ok": False, "why": str(error)}]
+    except Exception as error:  # noqa: BLE001 - the boundary of the process: the last line says how it went
+        results = [{"name": "start", "ok": False, "why": reason(error)}]
     failed = [result for result in results if not result["ok"]]
-    (RUN / "demo.json").write_text(
+    figures.write_text(
         json.dumps({"ok": not failed, "scenes": results}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     if failed:
