@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ivr.core.codes import Code
     from ivr.core.plan import Plan
+    from ivr.provision.options import RenderOptions
     from ivr.publish.serving import Serving
 
 app = typer.Typer(
@@ -200,21 +201,15 @@ def _served(settings: Settings) -> Serving:
     return found
 
 
-@asterisk_app.command("render")
-def asterisk_render(
-    out: Annotated[Path, typer.Option(help="Folder that receives the .conf files.")],
-    plan: ServedFolder = None,
-) -> None:
-    """Write Asterisk's configuration: asterisk-config/ with the plan's numbers and agents."""
-    from ivr.plan import load_or_raise  # noqa: PLC0415
-    from ivr.provision.render import RenderOptions, peers_of, reload_of, render  # noqa: PLC0415
-    from ivr.provision.secrets import Secrets  # noqa: PLC0415
+def _render_options(settings: Settings) -> RenderOptions:
+    """Return what Asterisk is told besides the plan; ProvisionError says which setting is at fault."""
+    from ivr.provision.render import RenderOptions, Tls, TrunkRegistration, peers_of  # noqa: PLC0415
 
-    settings = Settings()
-    secrets = Secrets.load_or_create(settings.secrets_file)
     sip_host, _, sip_port = settings.sip_bind.rpartition(":")
     rtp_start, _, rtp_end = settings.rtp_ports.partition("-")
-    options = RenderOptions(
+    server, user = settings.trunk_register, settings.trunk_register_user
+    account = settings.trunk_register_as or f"sip:{user}@{server.removeprefix('sip:')}"
+    return RenderOptions(
         node=settings.node,
         app=settings.app,
         sip_host=sip_host,
@@ -225,8 +220,28 @@ def asterisk_render(
         http_port=settings.ari_port,
         sounds_dir=settings.sounds,
         ari_user=settings.ari_user,
+        agent_media=settings.agent_media,
+        tls=Tls(settings.tls_port, settings.tls_cert, settings.tls_key)
+        if settings.tls_cert or settings.tls_key
+        else None,
+        registration=TrunkRegistration(server, account, user, settings.trunk_register_password) if server else None,
         peers=peers_of(settings.peers),
     )
+
+
+@asterisk_app.command("render")
+def asterisk_render(
+    out: Annotated[Path, typer.Option(help="Folder that receives the .conf files.")],
+    plan: ServedFolder = None,
+) -> None:
+    """Write Asterisk's configuration: asterisk-config/ with the plan's numbers and agents."""
+    from ivr.plan import load_or_raise  # noqa: PLC0415
+    from ivr.provision.render import reload_of, render  # noqa: PLC0415
+    from ivr.provision.secrets import Secrets  # noqa: PLC0415
+
+    settings = Settings()
+    options = _render_options(settings)
+    secrets = Secrets.load_or_create(settings.secrets_file)
     made = load_or_raise(plan)[0] if plan is not None else _served(settings).plan
     changed = render(made, secrets, options, out)
     for path in changed:

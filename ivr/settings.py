@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from yarl import URL
 
 Transport = Literal["ws", "http"]
+MediaSecurity = Literal["rtp", "srtp"]
 
 
 class Settings(BaseSettings):
@@ -76,6 +77,33 @@ class Settings(BaseSettings):
         ),
     ] = "10000-14999"
     trunk_match: Annotated[str, Field(description="addresses (CIDR) that the trunk calls from")] = "127.0.0.2/32"
+    trunk_register: Annotated[
+        str,
+        Field(description="server to register with, `sip:operator.example` (`ivr asterisk render`); empty: none"),
+    ] = ""
+    trunk_register_user: Annotated[str, Field(description="our user there, for the digest")] = ""
+    trunk_register_password: Annotated[str, Field(repr=False, description="and its password")] = ""
+    trunk_register_as: Annotated[
+        str, Field(description="the address that is registered; empty: `sip:` and the user at that server")
+    ] = ""
+    tls_cert: Annotated[
+        str,
+        Field(
+            description="certificate (PEM, as Asterisk sees it): phones can use SIP over TLS (`ivr asterisk render`); "
+            "empty: off"
+        ),
+    ] = ""
+    tls_key: Annotated[str, Field(description="its private key (PEM, as Asterisk sees it)")] = ""
+    tls_port: Annotated[int, Field(ge=1, le=65_535, description="TCP port of SIP over TLS, on the address of SIP")] = (
+        5061
+    )
+    agent_media: Annotated[
+        MediaSecurity,
+        Field(
+            description="audio of the agents' phones: `rtp`, or `srtp` with keys that travel in SIP, so over TLS "
+            "(`ivr asterisk render`)"
+        ),
+    ] = "rtp"
     peers: Annotated[
         str,
         Field(

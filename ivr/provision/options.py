@@ -92,8 +92,10 @@ class TrunkRegistration:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be written."""
-        for name in ("server_uri", "client_uri", "username", "password"):
+        for name in ("server_uri", "client_uri", "username"):
             check(getattr(self, name), _TOKEN, f"trunk registration {name}")
+        if _TOKEN.fullmatch(self.password) is None:  # never quoted
+            raise ProvisionError(f"trunk registration password: not accepted (expected {_TOKEN.pattern})")
 
 
 @dataclass(frozen=True, slots=True)
