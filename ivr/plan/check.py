@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _HINTED: Final = 1_000
 """How many names that do not exist are compared with those that do: no more are shown."""
 MAX_OPTIONS: Final = 5
+EASY_LEVELS: Final = 2
 MAX_LEVELS: Final = 3
 MAX_LISTENING_S: Final = 40
 BUILT_IN: Final = re.compile(r"^(?:nombre-\d+(?:-f)?|minutes?)$")
@@ -235,8 +236,10 @@ def limits(draft: Draft) -> Iterator[Fault]:
         count = sum(option.language is None for option in entry.options.values())  # a language is no choice of topic
         if count > MAX_OPTIONS:
             yield warning("too-many-options", at, menu=name, count=count)
-        if depths.get(name, 0) > MAX_LEVELS:
-            yield warning("too-many-levels", at, menu=name, depth=depths[name])
+        if (depth := depths.get(name, 0)) > MAX_LEVELS:
+            yield fault("too-many-levels", at, menu=name, depth=depth)
+        elif depth > EASY_LEVELS:
+            yield warning("many-levels", at, menu=name)
     yield from _listening(draft, menu)
 
 

@@ -177,7 +177,15 @@ def _menu(name: str, options: str, extra: str = "") -> str:
                 _menu("b", "1: {menu: c}"),
                 _menu("c", "1: {topic: accueil}"),
             ),
-            "menu.yaml:12:3 warning too-many-levels",
+            "menu.yaml:12:3 error too-many-levels",
+        ),
+        (
+            _tree(
+                _menu("principal", "1: {menu: a}"),
+                _menu("a", "1: {menu: b}"),
+                _menu("b", "1: {topic: accueil}"),
+            ),
+            "menu.yaml:9:3 warning many-levels",
         ),
     ],
 )

@@ -55,6 +55,12 @@ RULES: Final[dict[str, Message]] = {
         "Regroupez des choix dans un sous-menu, ou retirez les moins demandés.",
         "Group options in a sub-menu, or remove the least asked for.",
     ),
+    "many-levels": Message(
+        "Le menu « {menu} » est au troisième niveau : deux se suivent mieux.",
+        "The menu “{menu}” is at the third level: two are easier to follow.",
+        "Remontez ses choix d'un niveau, si la place le permet.",
+        "Move its options one level up, if there is room.",
+    ),
     "too-many-levels": Message(
         "Le menu « {menu} » est au niveau {depth} : trois niveaux au plus.",
         "The menu “{menu}” is at level {depth}: three levels at most.",
