@@ -89,12 +89,12 @@ def publish(plan: Path | None, note: str, author: str, *, yes: bool) -> None:
     draft = _draft(plan or settings.plan)
     files = Files.of(draft.folder)
 
-    async def work() -> tuple[Version, float] | None:
+    async def work(sounds: Staging | None) -> tuple[Version, float] | None:
         async with _room(settings, _site(draft)) as room:
-            with _sounds(draft, settings) as sounds:
-                return await _publish(room, draft, files, sounds, author, note, yes=yes, prove=True)
+            return await _publish(room, draft, files, sounds, author, note, yes=yes, prove=True)
 
-    _done(asyncio.run(work()))
+    with _sounds(draft, settings) as sounds:
+        _done(asyncio.run(work(sounds)))
 
 
 def rollback(version: int | None, note: str, author: str, *, yes: bool) -> None:

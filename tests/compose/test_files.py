@@ -96,6 +96,14 @@ def test_a_unit_has_no_right_that_it_does_not_need(unit: Path) -> None:
     assert lines & {"Restart=always", "Type=oneshot"}
 
 
+def test_a_draft_with_faults_keeps_nothing_from_being_set_up() -> None:
+    """What is published is served all the same: `ivr check` tells, and does not stop."""
+    unit = (_PROJECT / "systemd" / "standardiste-setup.service").read_text(encoding="utf-8")
+    assert re.findall(r"^ExecStart=(-?)\S+ (.*)$", unit, re.MULTILINE)[0] == ("-", "check")
+    script = (_PROJECT / "docker" / "setup.sh").read_text(encoding="utf-8")
+    assert re.search(r"^as_user ivr check \|\| echo", script, re.MULTILINE)
+
+
 def test_units_name_units_that_there_are() -> None:
     here = {unit.name for unit in _UNITS}
     for unit in _UNITS:
