@@ -230,6 +230,15 @@ class Queue:
         self.clock.reached(reply.now)
         return reply
 
+    async def known(self) -> m.Epoch | None:
+        """Return the epoch in force, None where there is none; it founds nothing. Raises QueueUnavailable."""
+        self.epoch = None  # no site is under it
+        try:
+            await self._persist(commands.people())
+        except StateLost as lost:
+            self.epoch = lost.found
+        return self.epoch
+
     async def configure(self, routing: m.Routing) -> m.Changed:
         """Put a routing in force."""
         reply = await self.run(commands.configure(routing))

@@ -36,6 +36,8 @@ class NodeLease:
         self._node = node
         self._id = WorkerId(own_name())
         self._monotonic = monotonic
+        self.held = False
+        """Whether the node is ours. Who stands by has nothing to tell of its calls."""
 
     @property
     def id(self) -> WorkerId:
@@ -44,10 +46,11 @@ class NodeLease:
 
     async def take(self) -> None:
         """Return once the node is ours, whatever Redis does; a holder that is dead for sure is not waited for."""
-        waiting = ""
+        waiting, self.held = "", False
         while True:
             reason = await self._try()
             if not reason:
+                self.held = True
                 return
             if reason != waiting:
                 _log.info("standing by", node=self._node, reason=reason)
@@ -95,5 +98,6 @@ class NodeLease:
 
     async def give_back(self) -> None:
         """Let another worker have the node at once."""
+        self.held = False
         with contextlib.suppress(QueueError):
             await self._queue.unlease(self._node, self._id)

@@ -4,13 +4,18 @@ The shared Redis is the state's home. When it does not answer, this node's own e
 functions with what the worker knows: its calls, at their places, its agents and their pauses. When the shared one
 is back, what it still holds of this node is put right, and the calls move home. A Redis that failed to answer for
 a moment only may have lost what it had acknowledged: then it is compared, and told what it lacks.
+
+Only who holds the node moves anything. A standby goes where the holder took the state; it begins a new one only
+when nobody has for as long as a lease lasts.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import secrets
+import time
 from typing import TYPE_CHECKING, Final
 
 from ivr import log
@@ -90,15 +95,17 @@ class Settlement:
         self._moves = 0
         self._paused: tuple[AgentRecord, ...] = ()
         self._said = ""
+        self._nowhere_since: float | None = None
         self.holds = False
         """Whether every call of the node that lives is held here: what the queue has besides is over."""
 
     # -- beginnings --------------------------------------------------------
 
     async def begin(self) -> None:
-        """Return once the state has a home."""
-        homes: list[Home] = ["shared", "emergency"] if self._queue.sheltered else ["shared"]
-        for turn, home in enumerate(itertools.cycle(homes)):
+        """Return once the state has a home: where it is, or a new one."""
+        homes = self._homes()
+        for turn in itertools.count():
+            home: Home = "emergency" if await self._emergency_has_it() else homes[turn % len(homes)]
             there = self._queue.at(home)
             try:
                 await self._enter(there)
@@ -108,8 +115,18 @@ class Settlement:
                 await asyncio.sleep(LOOK_S / 4)
             else:
                 self._arrived(there)
-                self._queue.on_loss = self._lost
-                return
+                break
+        self._queue.on_loss = self._lost
+
+    def _homes(self) -> list[Home]:
+        return ["shared", "emergency"] if self._queue.sheltered else ["shared"]
+
+    async def _emergency_has_it(self) -> bool:
+        """Return whether this node's own Redis has a state: it holds until that is brought home."""
+        try:
+            return self._queue.sheltered and await self._queue.at("emergency").known() is not None
+        except QueueUnavailable:
+            return False
 
     async def go_home(self) -> None:
         """Return once the state is where every worker looks for it.
@@ -124,6 +141,7 @@ class Settlement:
                 await asyncio.sleep(LOOK_S / 4)
             else:
                 self._arrived(there)
+                await self._queue.vacate()
 
     async def _enter(self, queue: Queue) -> None:
         """Enter the site's present epoch, or begin one, with the routing that holds now."""
@@ -151,6 +169,8 @@ class Settlement:
         while True:
             await asyncio.sleep(LOOK_S)
             looks += 1
+            if not self._lease.held:
+                continue
             try:
                 if self._queue.home == "emergency":
                     answers = answers + 1 if await self._queue.answers("shared") else 0
@@ -160,7 +180,7 @@ class Settlement:
                 elif self._queue.doubtful and self.holds:
                     if await self._queue.answers(self._queue.home):  # or it would be asked while everybody waits
                         await self._compare()
-                elif looks % PAUSES_EVERY == 0 and self._queue.sheltered:
+                elif looks % PAUSES_EVERY == 0:
                     people = await self._queue.people()
                     self._paused = tuple(agent for agent in people if agent.pause is not None)
                 if looks % CLOCK_EVERY == 0:
@@ -177,11 +197,40 @@ class Settlement:
         async with self._moving:
             if self._moves != moves or (self._queue.home, self._queue.epoch) != (home, epoch):
                 return True
-            if not await self._recover(home):
+            if not await (self._recover(home) if self._lease.held else self._stand_by()):
                 return False
             self._moves += 1
-        await self._look()
+        if self._lease.held:
+            await self._look()
         return True
+
+    async def _stand_by(self) -> bool:
+        """Go where the holder of the node takes the state; begin a new one when nobody has for a lease's time."""
+        home: Home = "emergency" if await self._emergency_has_it() else "shared"
+        there = self._queue.at(home)
+        try:
+            if await there.known() is not None:
+                await there.learn_clock()
+                self._arrived(there)
+                self._nowhere_since = None
+                return True
+        except QueueUnavailable as error:
+            _log.debug("the holder of the node is looked for", reason=str(error))
+        return await self._begin_anew()
+
+    async def _begin_anew(self) -> bool:
+        now = time.monotonic()
+        self._nowhere_since = self._nowhere_since or now
+        if (now - self._nowhere_since) * 1000 < LEASE_MS:
+            return False
+        for home in self._homes():
+            there = self._queue.at(home)
+            with contextlib.suppress(QueueUnavailable):
+                await self._enter(there)
+                self._arrived(there)
+                self._nowhere_since = None
+                return True
+        return False
 
     async def _recover(self, home: Home) -> bool:
         """Bring everything into that home, or into the emergency when it is away.
@@ -232,9 +281,8 @@ class Settlement:
                 by_call = {record.call: record for record in records}
                 lost = [actor for actor in self._calls if astray(actor.call, by_call.get(actor.id))]
                 ended = await self._free(here, records)
-                if lost or ended:
-                    await self._tell(here, lost)
-                    await self._read_agents(here)
+                await self._tell(here, lost)
+                await self._read_agents(here)
             except QueueError:
                 self._queue.doubtful = True
                 raise
@@ -258,7 +306,7 @@ class Settlement:
         """
         await self._enter(there)
         leased = await there.lease(self._calls.node, self._lease.id, LEASE_MS)
-        if not leased.granted and there.home == "shared":
+        if not leased.granted:
             raise QueueFault(there.site, "lease", "another worker holds the node")
         await self._free(there, await there.calls_of(self._calls.node))
         if people is None:

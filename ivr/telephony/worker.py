@@ -171,7 +171,7 @@ class Worker:
             return
         async with self._stepping:
             _log.warning("stepping back from the node", node=self._node, reason=why)
-            self._settlement.holds = False
+            self._settlement.holds = self._lease.held = False
             self.calls.abandon()
             self.codes.abandon()
             self._ari.suspend(why)

@@ -1,0 +1,102 @@
+"""A standby beside the worker that holds the node: whatever Redis loses, it takes nothing that is not free."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ivr.core.caller import CallId
+from ivr.queueing.errors import QueueError
+from ivr.telephony import lease, settlement
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.telephony.conftest import Hall
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+async def standby(sheltered: Hall, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hall]:
+    """A second worker of the node, which waits for it on another machine."""
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "own_name", lambda: "elsewhere/pid:[2]|2|2")
+        other = sheltered.again()
+    other.start()
+    await other.until(lambda: other.queue.sent["lease"] > 1, "it stands by")
+    yield other
+    await other.stop()
+
+
+async def _polls(standby: Hall) -> None:
+    """The standby has asked for the node some times more."""
+    before = standby.queue.sent["lease"]
+    await standby.until(lambda: standby.queue.sent["lease"] > before + 3, "the standby asks again")
+
+
+async def test_redis_that_lost_everything_is_told_by_who_holds_the_node(sheltered: Hall, standby: Hall) -> None:
+    hall = sheltered
+    await hall.agent()
+    talking, _ = await hall.talks()
+    waiting = await hall.waits()
+    for _ in range(3):
+        await hall.redis.flushdb()
+        with contextlib.suppress(QueueError):
+            await standby.queue.reap()  # it is the first to learn of it
+        await hall.until(lambda: hall.state_of(waiting, "waiting"))
+        await hall.until(lambda: hall.state_of(talking, "talking"))
+        await _polls(standby)
+    assert not standby.worker.connected
+    assert hall.switch.talks(talking)
+    assert hall.fake.connections == 1
+
+
+async def test_the_standby_follows_into_the_emergency_and_home(sheltered: Hall, standby: Hall) -> None:
+    hall = sheltered
+    await hall.agent()
+    talking, _ = await hall.talks()
+    waiting = await hall.waits()
+    hall.redis.away = True
+    for home in ("emergency", "shared"):
+        await hall.until(lambda home=home: hall.queue.home == home, "the holder moves")
+        await standby.until(lambda home=home: standby.queue.home == home, "the standby follows")
+        await hall.until(lambda: hall.state_of(waiting, "waiting"))
+        await _polls(standby)
+        assert not standby.worker.connected
+        assert hall.switch.talks(talking)
+        hall.redis.away = False
+    assert hall.fake.connections == 1
+
+
+async def test_it_takes_the_node_in_the_emergency_and_brings_its_calls_home(sheltered: Hall, standby: Hall) -> None:
+    hall = sheltered
+    await hall.agent()
+    talking, _ = await hall.talks()
+    hall.redis.away = True
+    waiting = await hall.waits()
+    await hall.until(lambda: hall.queue.home == "emergency")
+    await standby.until(lambda: standby.queue.home == "emergency")
+    await hall.stop()
+    await standby.until(lambda: standby.worker.connected, "the standby has the node")
+    await standby.until(lambda: standby.state_of(waiting, "waiting"))
+    hall.redis.away = False
+    await standby.until(lambda: standby.queue.home == "shared", "it brings the calls home")
+    await standby.until(lambda: standby.state_of(waiting, "waiting"))
+    assert (await standby.dump()).calls.keys() == {CallId(talking), CallId(waiting)}
+    assert hall.switch.talks(talking)
+
+
+async def test_a_state_that_nobody_begins_anew_is_begun_by_the_standby(
+    sheltered: Hall, standby: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settlement, "LEASE_MS", 100)
+    hall = sheltered
+    await hall.agent()
+    talking, _ = await hall.talks()
+    await hall.stop()
+    await hall.redis.flushdb()
+    await standby.until(lambda: standby.worker.connected, "the standby has the node")
+    await standby.until(lambda: standby.phase(talking) == "InMenu", "whose talk nobody knows is served anew")
