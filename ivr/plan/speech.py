@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from ivr.plan.draft import Draft
     from ivr.plan.faults import Fault, Place
 
-MAX_PROMPT_S: Final = 60
+MAX_PROMPT_S: Final = 45
+"""A text's length is estimated. Beyond a minute the watchdog takes the caller to the fallback in mid-sentence: nothing
+can be sent to a channel that plays (`ivr.telephony.watchdog`)."""
 BEFORE_A_CHOICE: Final = frozenset(
     {"greeting", "fallback", "fallback_message", "fallback_kept", "full_callback", "full_message"}
 )
@@ -89,12 +91,12 @@ def untranslated(draft: Draft, heard: dict[str, Place]) -> Iterator[Fault]:
 
 
 def lengths(draft: Draft) -> Iterator[Fault]:
-    """Nobody listens for more than a minute."""
+    """Nothing is longer than callers listen, and than the watchdog lets it be."""
     for prompt, text in texts(draft).items():
         length = seconds(text)
         if length > MAX_PROMPT_S:
             place = draft.sources["prompts.yaml"].key(("prompts", prompt))
-            yield warning("prompt-too-long", place, prompt=prompt, seconds=length, limit=MAX_PROMPT_S)
+            yield fault("prompt-too-long", place, prompt=prompt, seconds=length, limit=MAX_PROMPT_S)
 
 
 def promises(draft: Draft) -> Iterator[Fault]:

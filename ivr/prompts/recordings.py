@@ -17,7 +17,7 @@ _CLIPPED: Final = 0.997
 _CLIPPED_RUN: Final = 4
 _QUIET_LUFS: Final = -45.0
 _SHORT_S: Final = 0.15
-_LONG_S: Final = 90.0
+_LONG_S: Final = 50.0
 
 
 class Flaw(NamedTuple):

@@ -2,7 +2,8 @@
 
 Asterisk sets a variable of a channel on the thread that plays and records there. While it does either, the request
 waits, and on one socket every later request of every call waits with it (seen: 22.10.1, a message of a minute held
-the node for as long). So nothing is sent meanwhile: what is due then is sent when it is over.
+the node for as long). So nothing is sent meanwhile: what is due then is sent when it is over, and what would soon be
+due is sent before. A prompt may thus be as long as `ivr check` lets it be.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 WATCHDOG_S: Final = 60
 RENEWAL_S: Final = 20.0
+FRESH_S: Final = 5.0
+"""A prompt begins with a watchdog that was renewed so long ago at most."""
 AFTER_MESSAGE_S: Final = 15
 """Beyond the longest that a message may be, and the core's own patience with it: it cannot be renewed meanwhile."""
 
@@ -25,6 +28,7 @@ class Watchdog:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._clock: asyncio.TimerHandle | None = None
+        self._renewed = 0.0
         self._busy = 0
         self._due = False
 
@@ -40,6 +44,8 @@ class Watchdog:
     def play(self, serial: int) -> None:
         """A prompt is about to play."""
         self.over(self._busy)
+        if self._clock is not None and asyncio.get_running_loop().time() - self._renewed > FRESH_S:
+            self._renew()
         self._busy = serial
 
     def record(self, serial: int, max_ms: int) -> None:
@@ -80,4 +86,6 @@ class Watchdog:
         self._due = bool(self._busy)
         if not self._due:
             self._line.watchdog(WATCHDOG_S)
-            self._clock = asyncio.get_running_loop().call_later(RENEWAL_S, self._renew)
+            loop = asyncio.get_running_loop()
+            self._renewed = loop.time()
+            self._clock = loop.call_later(RENEWAL_S, self._renew)

@@ -201,7 +201,7 @@ MISTAKES = (
     Mistake("prompts", "La rivière monte.", '"La rivière monte, ' + "et monte encore, " * 15 + 'toujours."',
             "prompts.yaml:8:3 error crisis-too-long", "Le message de crise « crue » dure environ 21 s : plus de 20 s."),
     Mistake("prompts", "fr: Une phrase.", "fr: " + "Une longue phrase. " * 50,
-            "prompts.yaml:3:3 warning prompt-too-long", "Le message « phrase » dure environ 73 s : plus de 60 s."),
+            "prompts.yaml:3:3 error prompt-too-long", "Le message « phrase » dure environ 73 s : plus de 45 s."),
     Mistake("prompts", "Une phrase.", '"Pour les pompiers, tapez 1."',
             "prompts.yaml:3:3 error emergency-key",
             "Le message « phrase » donne une touche pour les urgences : « Pour les pompiers, tapez 1. »."),

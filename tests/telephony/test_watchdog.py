@@ -76,6 +76,21 @@ async def test_a_prompt_after_a_prompt_lets_it_through_between(dog: Watchdog, ch
     assert channel.sent == [WATCHDOG_S] * 2
 
 
+async def test_a_prompt_of_most_of_a_minute_begins_with_a_watchdog_that_was_just_renewed(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dog = Watchdog(cast("Line", channel))
+    dog.start()
+    dog.play(3)
+    assert channel.sent == [WATCHDOG_S]
+    monkeypatch.setattr(watchdog, "FRESH_S", 0.0)
+    dog.play(4)
+    assert channel.sent == [WATCHDOG_S] * 2
+    dog.over(4)
+    assert channel.sent == [WATCHDOG_S] * 2
+    dog.close()
+
+
 async def test_a_message_has_all_its_time_at_once(dog: Watchdog, channel: Channel) -> None:
     dog.start()
     dog.record(7, 120_000)

@@ -112,8 +112,10 @@ CONTINUITY: Final[dict[str, Message]] = {
     "prompt-too-long": Message(
         "Le message « {prompt} » dure environ {seconds} s : plus de {limit} s.",
         "The prompt “{prompt}” takes about {seconds} s: more than {limit} s.",
-        "Raccourcissez-le, ou répartissez-le sur plusieurs choix : personne ne retient autant.",
-        "Shorten it, or spread it over several options: nobody remembers so much.",
+        "Raccourcissez-le, ou répartissez-le sur plusieurs choix : personne ne retient autant, et la surveillance de "
+        "la ligne coupe un message d'une minute.",
+        "Shorten it, or spread it over several options: nobody remembers so much, and the line's watchdog cuts off a "
+        "prompt of a minute.",
     ),
     "own-substitute": Message(
         "« {agent} » ne peut pas être son propre remplaçant.",
