@@ -113,19 +113,19 @@ def adopted_menu(turn: Turn, phase: InMenu) -> None:
 def adopted_waiting(turn: Turn, phase: Waiting, facts: ev.Adopted) -> None:
     """The place is kept; every offer in flight is settled by what became of its leg.
 
-    A phone that does not ring, of an offer that stands, is rung now: nobody dialled it, or its refusal was missed.
-    Declined, its agent would rest for what is no fault of theirs, and the next one after them, until nobody is left.
+    A phone that does not ring, of an offer that stands: nobody dialled it, or its refusal was missed. The queue tells
+    again of every offer that stands, and where its phone is. Declined, its agent would rest for what is no fault of
+    theirs, and the next one after them, until nobody is left.
     """
     up = tuple(replace(offer, answered=True) for offer in phase.offers if facts.leg(offer.token) == "up")
     ringing = tuple(offer for offer in phase.offers if facts.leg(offer.token) == "ringing")
     absent = tuple(offer for offer in phase.offers if facts.leg(offer.token) == "none")
     undialled = () if up else tuple(offer for offer in absent if not offer.answered)
-    turn.enter(replace(phase, offers=(*up, *ringing, *undialled)))
+    turn.enter(replace(phase, offers=(*up, *ringing)))
     if facts.bridged is None:
         turn.do(fx.Hold())
     turn.patience(phase.topic, turn.plan.first_patience_ms)
     turn.do(*(fx.Decline(offer.token, "failed") for offer in absent if offer not in undialled))
-    turn.do(*(fx.DialAgent(offer.token, offer.agent) for offer in undialled))
     if up:
         turn.do(*(fx.Accept(offer.token) for offer in up))
         turn.timer(ANSWER_GUARD_MS)

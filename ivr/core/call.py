@@ -132,8 +132,15 @@ def prompt_done(turn: Turn) -> None:
 
 
 def prompt_failed(turn: Turn) -> None:
-    """The caller is hanging up, and then HungUp comes; or it cannot be played, and the call goes on without it."""
-    if isinstance(turn.call.phase, InMenu | Informing | Typing | Telling | Apologising):
+    """The caller is hanging up, and then HungUp comes; or it cannot be played, and the call goes on without it.
+
+    Who did not hear a menu is not left to wait for it to be answered: people come next, as after the last silence.
+    """
+    phase = turn.call.phase
+    if isinstance(phase, InMenu):
+        turn.enter(replace(phase, play=0, no_input=turn.plan.menus[phase.menu].max_no_input))
+        turn.timer(FAILED_PROMPT_MS)
+    elif isinstance(phase, Informing | Typing | Telling | Apologising):
         turn.timer(FAILED_PROMPT_MS)
     else:
         prompt_done(turn)

@@ -101,11 +101,15 @@ class HoursChanged:
 
 @dataclass(frozen=True, slots=True)
 class OfferMade:
-    """The queue reserved an agent for this call. `node` is where their phone is, and means nothing here."""
+    """The queue reserved an agent for this call. `node` is where their phone is, and means nothing here.
+
+    `beside`: the queue rings several phones for a caller; else an offer that the call still has is over.
+    """
 
     token: str
     agent: AgentId
     node: str = ""
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

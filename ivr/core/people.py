@@ -111,7 +111,7 @@ def offer_made(turn: Turn, made: ev.OfferMade) -> None:
     if offered(phase, made.token):
         return
     others = phase.offers
-    if turn.plan.topics[phase.topic].strategy != "ring-many":  # the news of the other's end were lost
+    if not made.beside:  # the news of the other's end were lost
         turn.drop_legs(others)
         others = ()
     turn.enter(replace(phase, offers=(*others, Offer(made.token, made.agent))))

@@ -156,7 +156,10 @@ def _queue(call: Call, world: World, plan: Plan) -> Iterator[Move]:
         token = next(token for token in ("n:1", "n:2", "n:3") if token not in known)
         reserved = world.copy()
         reserved.reserved = (*world.reserved, token)
-        yield Move(ev.OfferMade(token, AgentId(able[0])), reserved)
+        yield Move(ev.OfferMade(token, AgentId(able[0]), beside=at_once > 1), reserved)
+    untold = [token for token in world.reserved if token not in tokens(phase)] if world.untold else []
+    for token in untold[:1]:
+        yield Move(ev.OfferMade(token, AgentId(able[0]), beside=at_once > 1), world.copy())
     for token in dict.fromkeys((*world.reserved, *(offer.token for offer in phase.offers))):
         back = world.copy()
         back.forget(token)
@@ -210,6 +213,7 @@ def _another_worker(call: Call, world: World) -> Iterator[Move]:
         return
     now = world.copy()
     now.owed, now.armed, now.left_ms, now.verdict, now.hold = frozenset(), 0, 0, None, False
+    now.untold = bool(now.reserved)
     if world.accepted:
         now.line = ""
     known = revived(call, now)
@@ -248,7 +252,8 @@ def revived(call: Call, world: World) -> Call:
     if isinstance(phase, Waiting | Talking):
         if world.accepted:
             agent = _agent(phase, world.accepted)
-            talk = Talking(phase.topic, Offer(world.accepted, agent, answered=True), phase.since)
+            offer = Offer(world.accepted, agent, answered=True)
+            talk = Talking(phase.topic, offer, phase.since, phase.asked, phase.step)
             return replace(call, phase=talk, timer=0)
         if isinstance(phase, Waiting):
             offers = tuple(Offer(token, _agent(phase, token)) for token in world.reserved)

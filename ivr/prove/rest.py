@@ -124,7 +124,7 @@ class Rest:
             world.owed, verdict, tuple(places.get(token, token) for token in world.reserved),
             places.get(world.accepted, world.accepted), places.get(world.bridged, world.bridged),
             tuple((places.get(token, token), state) for token, state in world.legs.items()),
-            world.cut, world.ending, world.kept,
+            world.cut, world.ending, world.kept, world.untold,
         )  # fmt: skip
 
     def _make(

@@ -30,16 +30,17 @@ class World:
     `line`: the topic whose line holds the caller. `reserved`: offers that hold an agent; `accepted`: the one that the
     queue knows as a talk; `legs`: agents' phones, by token. `owed`: answers under way, "queue" and "promise".
     `verdict`: what the queue says of an answered offer, still to be heard: "?", "taken" or "stale", and the token.
-    `cut`: Asterisk ended. `kept`: a promise was asked for.
+    `cut`: Asterisk ended. `kept`: a promise was asked for. `untold`: of some reserved offers the call's next worker is
+    still to be told.
     """
 
     __slots__ = (
         "accepted", "answered", "armed", "bridged", "cut", "ending", "given", "gone", "hold", "kept", "left_ms", "legs",
-        "line", "owed", "playing", "recording", "reserved", "verdict",
+        "line", "owed", "playing", "recording", "reserved", "untold", "verdict",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.answered = self.hold = self.cut = self.gone = self.ending = self.given = False
+        self.answered = self.hold = self.cut = self.gone = self.ending = self.given = self.untold = False
         self.armed = self.left_ms = self.playing = self.recording = 0
         self.line = self.accepted = self.bridged = self.kept = ""
         self.owed: frozenset[str] = frozenset()
@@ -211,7 +212,8 @@ def settled(call: Call, world: World, effects: Sequence[fx.Effect]) -> str | Non
     wanted = tokens(phase)
     if not wanted.issuperset(world.legs):
         return "le poste d'un agent sonne ou reste occupé pour un appel qui ne l'attend plus"
-    if not wanted.issuperset(world.reserved):
+    world.untold = world.untold and isinstance(phase, Waiting) and not wanted.issuperset(world.reserved)
+    if not world.untold and not wanted.issuperset(world.reserved):
         return "un agent reste réservé dans la file pour un appel qui ne l'attend plus"
     if isinstance(phase, Waiting):
         if world.line != phase.topic:

@@ -88,7 +88,8 @@ class Desk:
         for offer in reply.offers:
             if offer.accepted is None and not self._knows(offer.call, offer.token):
                 books.offered(offer.token, offer.call, offer.agent)
-                self._put(offer.call, ev.OfferMade(offer.token, offer.agent))
+                beside = self._plan.topics[offer.topic].strategy == "ring-many"
+                self._put(offer.call, ev.OfferMade(offer.token, offer.agent, beside=beside))
         for news in reply.news:
             self._put(news.call, ev.Unstaffed() if news.kind == "unstaffed" else ev.Overflowed())
 

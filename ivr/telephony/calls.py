@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ivr.ari import AriClient
     from ivr.core import effects as fx
-    from ivr.core.plan import Agent, AgentId, Plan
+    from ivr.core.plan import Agent, AgentId, Plan, TopicId
     from ivr.core.schedule import Calendar
     from ivr.ledger.store import Met
     from ivr.queueing.model import Moves, NodeId
@@ -136,13 +136,18 @@ class Calls:
             case Withdrawn(token=token):
                 actor.put(ev.OfferWithdrawn(token))
             case Offer(token=token, agent=agent, agent_node=node, accepted=None) if not actor.knows(token):
-                actor.put(ev.OfferMade(token, agent, node))
+                actor.put(ev.OfferMade(token, agent, node, self._rings_several(news.topic)))
             case News(kind="unstaffed"):
                 actor.put(ev.Unstaffed())
             case News(kind="overflow"):
                 actor.put(ev.Overflowed())
             case _:
                 pass
+
+    def _rings_several(self, topic: TopicId) -> bool:
+        """Return whether the queue rings several phones for a caller of that topic: by the plan in force."""
+        known = self.plans.current.topics.get(topic)
+        return known is None or known.strategy == "ring-many"
 
     async def promise(self, call: Call, effect: fx.Promise) -> None:
         """Commit a promise to the ledger, or to the journal that stands in for it."""

@@ -34,7 +34,7 @@ INPUTS: st.SearchStrategy[ev.Input] = st.one_of(
     st.just(ev.QueueLost()),
     st.just(ev.Unstaffed()),
     st.just(ev.Overflowed()),
-    st.builds(ev.OfferMade, TOKENS, st.sampled_from([AgentId("alice"), AgentId("bob")])),
+    st.builds(ev.OfferMade, TOKENS, st.sampled_from([AgentId("alice"), AgentId("bob")]), st.just(""), st.booleans()),
     st.builds(ev.OfferWithdrawn, TOKENS),
     st.builds(ev.AgentAnswered, TOKENS),
     st.builds(ev.AgentFailed, TOKENS, st.sampled_from(["miss", "busy", "failed"])),

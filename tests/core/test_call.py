@@ -120,6 +120,17 @@ def test_a_message_takes_a_moment_to_be_one(ms: int, kind: str) -> None:
     assert promise.kind == kind
 
 
+def test_a_menu_that_cannot_be_played_leads_to_people_and_its_keys_still_count() -> None:
+    story = at_menu()
+    prompt_fails(story)
+    effects = story.time_runs_out()
+    assert isinstance(story.call.phase, Waiting)
+    assert fx.JoinQueue(PLAN.general, NOW) in effects
+    other = at_menu()
+    prompt_fails(other)
+    assert fx.JoinQueue(TopicId("etat-civil"), NOW) in other.tell(ev.Digit("1"))
+
+
 @pytest.mark.parametrize("keys", ["", "3", "0"])
 def test_a_sentence_that_cannot_be_played_holds_nobody_up(keys: str) -> None:
     story = at_menu()
@@ -223,23 +234,24 @@ def test_adoption_continues_each_phase() -> None:
     assert kinds(talk.tell(ev.Adopted((("e:1", "up"),), "e:1"))) == ["StartTimer"]
 
 
-def test_adoption_rings_a_phone_that_nobody_dialled_and_lets_go_of_one_that_answered_and_left() -> None:
+def test_adoption_leaves_a_phone_that_nobody_dialled_to_the_queue_and_lets_go_of_one_that_answered_and_left() -> None:
     story = waiting()
-    story.tell(ev.OfferMade("e:1", AgentId("alice")))
+    story.tell(ev.OfferMade("e:1", AgentId("alice"), "b"))
     effects = story.tell(ev.Adopted((("e:1", "none"),)))
-    assert [effect for effect in effects if isinstance(effect, fx.DialAgent | fx.Decline | fx.JoinQueue)] == [
-        fx.DialAgent("e:1", AgentId("alice"))
-    ]
+    assert not [effect for effect in effects if isinstance(effect, fx.DialAgent | fx.Decline | fx.JoinQueue)]
+    assert fx.DialAgent("e:1", AgentId("alice"), "b") in story.tell(ev.OfferMade("e:1", AgentId("alice"), "b"))
     story.tell(ev.AgentAnswered("e:1"))
     assert fx.Decline("e:1", "failed") in story.tell(ev.Adopted((("e:1", "none"),)))
 
 
+def offer(token: str, agent: str) -> ev.OfferMade:
+    """One of several at once: the queue's routing says so, which is of a later plan than the call's maybe."""
+    return ev.OfferMade(token, AgentId(agent), beside=True)
+
+
 def test_several_phones_ring_and_the_first_who_answers_has_the_call() -> None:
-    many = replace(PLAN.topics[TopicId("etat-civil")], strategy="ring-many")
-    plan = replace(PLAN, topics={**PLAN.topics, many.id: many})
-    story = Story(plan=plan)
-    story.tell(ev.Started(), ev.Digit("1"), ev.Queued(1, staffed=True))
-    alice, bob = ev.OfferMade("e:1", AgentId("alice")), ev.OfferMade("e:2", AgentId("bob"))
+    story = waiting()
+    alice, bob = offer("e:1", "alice"), offer("e:2", "bob")
     assert kinds(story.tell(alice, bob, alice)) == ["DialAgent", "DialAgent"]
     assert fx.Accept("e:2") in story.tell(ev.AgentAnswered("e:2"))
     assert fx.Accept("e:1") in story.tell(ev.AgentAnswered("e:1"))
@@ -251,10 +263,8 @@ def test_several_phones_ring_and_the_first_who_answers_has_the_call() -> None:
 
 
 def test_who_answered_too_late_is_let_go_while_the_other_rings_on() -> None:
-    many = replace(PLAN.topics[TopicId("etat-civil")], strategy="ring-many")
-    story = Story(plan=replace(PLAN, topics={**PLAN.topics, many.id: many}))
-    story.tell(ev.Started(), ev.Digit("1"), ev.Queued(1, staffed=True))
-    story.tell(ev.OfferMade("e:1", AgentId("alice")), ev.OfferMade("e:2", AgentId("bob")), ev.AgentAnswered("e:1"))
+    story = waiting()
+    story.tell(offer("e:1", "alice"), offer("e:2", "bob"), ev.AgentAnswered("e:1"))
     assert kinds(story.tell(ev.AcceptRefused("e:1"))) == ["DropLeg", "StartTimer"]
     assert isinstance(story.call.phase, Waiting)
     assert [offer.token for offer in story.call.phase.offers] == ["e:2"]
