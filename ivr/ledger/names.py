@@ -114,6 +114,7 @@ REPAIRS: Final = {
     "call_without_channel": "l'appelant n'était plus en ligne, l'appel est clos",
     "record_without_actor": "aucun processus ne s'occupait plus de l'appel, il est repris, ou clos s'il est fini",
     "actor_without_record": "l'état partagé ne connaissait plus l'appel, il y est remis",
+    "record_astray": "la file tenait autre chose de l'appel que le serveur, qui le lui a redit",
     "talk_without_leg": "le téléphone de l'agent n'était plus en ligne, l'appelant est proposé de nouveau",
     "stray_leg": "un téléphone d'agent restait pris pour cet appel, il est raccroché",
     "stray_bridge": "une liaison audio restait de cet appel, elle est défaite",

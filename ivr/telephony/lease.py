@@ -38,19 +38,29 @@ class NodeLease:
         self._monotonic = monotonic
         self.held = False
         """Whether the node is ours. Who stands by has nothing to tell of its calls."""
+        self._renewed = 0.0
 
     @property
     def id(self) -> WorkerId:
         """Return who holds it: this worker."""
         return self._id
 
+    @property
+    def sure(self) -> bool:
+        """Whether nobody else can have it yet: else we stood still, or Redis does not answer."""
+        return self.held and not self._too_old(self._monotonic())
+
+    def _too_old(self, now: float) -> bool:
+        return (now - self._renewed) * 1000 > LEASE_MS - LEASE_MARGIN_MS
+
     async def take(self) -> None:
         """Return once the node is ours, whatever Redis does; a holder that is dead for sure is not waited for."""
         waiting, self.held = "", False
         while True:
+            asked = self._monotonic()
             reason = await self._try()
             if not reason:
-                self.held = True
+                self.held, self._renewed = True, asked
                 return
             if reason != waiting:
                 _log.info("standing by", node=self._node, reason=reason)
@@ -70,31 +80,31 @@ class NodeLease:
 
     async def keep(self, lost: Callable[[Loss], Awaitable[None]]) -> None:
         """Renew it for ever; `lost` says why it is no longer sure, stops all acts and takes it again."""
-        renewed = self._monotonic()
         while True:
             slept = self._monotonic()
             await asyncio.sleep(LEASE_EVERY_S)
             now = self._monotonic()
-            if (now - renewed) * 1000 > LEASE_MS - LEASE_MARGIN_MS:
+            if self._too_old(now):
                 frozen = (now - slept) * 1000 > LEASE_MS - LEASE_MARGIN_MS
                 await lost("frozen" if frozen else "redis away")
-                renewed = self._monotonic()
                 continue
             try:
-                renewed, granted = await self._renewed()
+                granted = await self._renew()
             except QueueError:
                 continue
             if not granted:
                 await lost("taken")
-                renewed = self._monotonic()
 
-    async def _renewed(self) -> tuple[float, bool]:
-        """Ask for it again; since when it is ours, and whether. An answer that was long on its way tells little."""
+    async def _renew(self) -> bool:
+        """Ask for it again; whether it is ours. An answer that was long on its way tells little."""
         while True:
             asked = self._monotonic()
             leased = await self._queue.lease(self._node, self._id, LEASE_MS)
-            if not leased.granted or self._monotonic() - asked <= LEASE_EVERY_S:
-                return asked, leased.granted
+            if not leased.granted:
+                return False
+            if self._monotonic() - asked <= LEASE_EVERY_S:
+                self._renewed = asked
+                return True
 
     async def give_back(self) -> None:
         """Let another worker have the node at once."""

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from ivr.telephony.invariants import Rule
 from ivr.telephony.resync import Kind
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class Metrics:
             ["kind", "when"],
             registry=self.registry,
         )
+        self.violations = Counter(
+            "ivr_violations", "What must hold of the site and does not, by rule", ["kind"], registry=self.registry
+        )
+        for rule in get_args(Rule):
+            self.violations.labels(rule)
         for kind in get_args(Kind):  # there from the start: the first of a kind is then seen as a growth
             for when in ("connect", "look"):
                 self.repairs.labels(kind, when)

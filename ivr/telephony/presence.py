@@ -34,8 +34,17 @@ class Presence:
     """The agents of one node's Asterisk, as the queue must know them."""
 
     def __init__(
-        self, plan: Plan, app: str, node: NodeId, queue: Queue, route: Callable[[Moves], None], tasks: Tasks
+        self,
+        plan: Plan,
+        app: str,
+        node: NodeId,
+        queue: Queue,
+        route: Callable[[Moves], None],
+        tasks: Tasks,
+        sure: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`sure` tells whether the node is ours still: what was heard before that is not told to anybody."""
+        self._sure = sure
         self._app = app
         self._node = node
         self._queue = queue
@@ -155,6 +164,10 @@ class Presence:
         self._tasks.start(self._send(news))
 
     async def _send(self, news: Coroutine[Any, Any, None]) -> None:
+        if not self._sure():
+            news.close()
+            self._queue.doubtful = True  # should it be ours after all, everybody is read anew
+            return
         try:
             await news
         except QueueError as error:

@@ -22,18 +22,20 @@ from ivr.core.state import Talking, encode
 from ivr.queueing.errors import QueueError
 from ivr.telephony.codes import CODE
 from ivr.telephony.ids import offer_number, parse
+from ivr.telephony.invariants import broken
 from ivr.telephony.resync import Held, compare, died_with_asterisk, differences, revive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ivr.ari import AriClient
     from ivr.ari.models import Bridge, Channel
-    from ivr.queueing.model import CallRecord, NodeId
+    from ivr.queueing.model import CallRecord, NodeId, Routing
     from ivr.queueing.queue import Queue
     from ivr.telephony.actor import CallActor
     from ivr.telephony.calls import Calls
     from ivr.telephony.codes import Codes
+    from ivr.telephony.invariants import Breach
     from ivr.telephony.metrics import Metrics
     from ivr.telephony.presence import Presence
     from ivr.telephony.resync import Adoption, Difference, Kind, Repairs
@@ -61,6 +63,7 @@ class Reconciler:
         router: Router,
         tasks: Tasks,
         metrics: Metrics,
+        routing: Callable[[], Routing],
         node: NodeId,
         app: str,
     ) -> None:
@@ -72,11 +75,13 @@ class Reconciler:
         self._router = router
         self._tasks = tasks
         self._metrics = metrics
+        self._routing = routing
         self._node = node
         self._app = app
         self._began: int | None = None
         """When the Asterisk of the last connection had started."""
         self._seen: frozenset[Difference] = frozenset()
+        self._broken: frozenset[Breach] = frozenset()
 
     # -- at a connect ------------------------------------------------------
 
@@ -195,6 +200,7 @@ class Reconciler:
         if not ours():
             return  # what was seen belongs to another connection
         await self._calls.fallback.look(channels)
+        await self._judge(bridges)
         actors = {actor.id: actor.call for actor in self._calls if not actor.over}
         held = self._held(record for record in records.values() if not self._calls.owes(record.call))
         await self._calls.plans.learn(known.call.plan for known in held.values() if known is not None)
@@ -211,6 +217,14 @@ class Reconciler:
         self._count(mended, "look")
         if mended:
             _log.warning("mended what differed", **Counter[str](mended))
+
+    async def _judge(self, bridges: Sequence[Bridge]) -> None:
+        """Count, and log, what must hold of the site and did not at this look and the one before."""
+        found = broken(await self._queue.dump(), bridges, self._routing())
+        sure, self._broken = found & self._broken, found
+        for breach in sorted(sure, key=str):
+            self._metrics.violations.labels(breach.rule).inc()
+            _log.error("what must hold does not", rule=breach.rule, of=breach.of)
 
     async def _mend(
         self, difference: Difference, repairs: Repairs, held: Mapping[CallId, Held | None], now: int
@@ -236,6 +250,9 @@ class Reconciler:
             case "actor_without_record" if actor is not None:
                 self._tell(actor, kind)
                 actor.also(partial(self._write_again, actor))
+            case "record_astray" if actor is not None:
+                self._tell(actor, kind)
+                self._queue.doubtful = True  # then it is told again, while every command waits
             case "talk_without_leg" if actor is not None and isinstance(actor.call.phase, Talking):
                 self._tell(actor, kind)
                 actor.leg_gone(offer_number(actor.call.phase.offer.token), "failed", lost=True)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, Literal
 from ivr.core.adoption import may_play
 from ivr.core.caller import CallId
 from ivr.core.inputs import Adopted, LegState
-from ivr.core.state import Call, Offer, Promising, Recording, Talking, Waiting, decode
+from ivr.core.state import Arriving, Call, Ended, Offer, Promising, Recording, Talking, Waiting, decode
 from ivr.telephony.ids import OwnId, offer_number, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ivr.ari.models import Bridge, Channel
     from ivr.queueing.model import CallRecord
@@ -28,6 +28,7 @@ Kind = Literal[
     "call_without_channel",
     "record_without_actor",
     "actor_without_record",
+    "record_astray",
     "talk_without_leg",
     "stray_leg",
     "stray_bridge",
@@ -90,12 +91,13 @@ def _as_queued(call: Call, record: CallRecord) -> Call:
         return replace(call, phase=replace(phase, offers=())) if isinstance(phase, Waiting) else call
     if record.token is not None and record.agent is not None:
         offer = Offer(record.token, record.agent, answered=True)
-        return replace(call, phase=Talking(record.topic, offer, phase.since))
+        return replace(call, phase=Talking(record.topic, offer, phase.since, phase.asked, phase.step))
     offers = tuple(Offer(token, agent) for token, agent in record.ringing)
     if isinstance(phase, Waiting):
         queued = replace(phase, queued=bool(offers), offers=offers)
     else:
-        queued = Waiting(record.topic, phase.topic, phase.since, queued=True, offers=offers)
+        asked = phase.asked or phase.topic
+        queued = Waiting(record.topic, asked, phase.since, queued=True, offers=offers, step=phase.step)
     return replace(call, phase=queued)
 
 
@@ -137,7 +139,9 @@ def compare(channels: Sequence[Channel], bridges: Sequence[Bridge], calls: Mappi
     return repairs
 
 
-def differences(repairs: Repairs, actors: Mapping[CallId, Call], records: Collection[CallId]) -> frozenset[Difference]:
+def differences(
+    repairs: Repairs, actors: Mapping[CallId, Call], records: Mapping[CallId, CallRecord]
+) -> frozenset[Difference]:
     """Return what is wrong now, by a comparison of the actors' calls and the records together.
 
     A call in motion differs for a moment: only what is found twice in a row is wrong for sure.
@@ -158,10 +162,27 @@ def differences(repairs: Repairs, actors: Mapping[CallId, Call], records: Collec
             continue
         if call.id not in records:
             found.add(Difference("actor_without_record", call.id))
+        elif astray(call, records[call.id]):
+            found.add(Difference("record_astray", call.id))
         if isinstance(call.phase, Talking) and adoption.facts.leg(call.phase.offer.token) == "none":
             found.add(Difference("talk_without_leg", call.id))
             strays.discard(str(OwnId("br", call.id, offer_number(call.phase.offer.token))))  # which ends with the talk
     return frozenset(found | {Difference("stray_bridge", bridge) for bridge in strays})
+
+
+def astray(call: Call, record: CallRecord | None) -> bool:
+    """Return whether the queue holds something else of a call than its actor: `record` is the queue's."""
+    match call.phase:
+        case Arriving() | Ended():
+            return False
+        case Waiting(offers=offers):
+            ringing = {token for token, _ in record.ringing} if record else set()
+            there = record is not None and record.state in {"waiting", "offered"}
+            return not there or ringing != {offer.token for offer in offers}
+        case Talking(offer=offer):
+            return record is None or record.token != offer.token
+        case _:
+            return record is None
 
 
 def died_with_asterisk(arrival: int, began: int, *, restarted: bool) -> bool:

@@ -20,16 +20,15 @@ from typing import TYPE_CHECKING, Final
 
 from ivr import log
 from ivr.ari import AriError
-from ivr.core.state import Arriving, Ended, Talking, Waiting
 from ivr.queueing.errors import QueueError, QueueFault, QueueUnavailable
 from ivr.queueing.model import Epoch
 from ivr.telephony.lease import LEASE_MS
+from ivr.telephony.resync import astray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ivr.ari import AriClient
-    from ivr.core.state import Call
     from ivr.queueing.model import AgentRecord, CallRecord, Routing
     from ivr.queueing.queue import Home, Queue
     from ivr.telephony.actor import CallActor
@@ -48,21 +47,6 @@ PAUSES_EVERY: Final = 5
 """Looks between two readings of who is paused, to be known when Redis is away."""
 
 _log = log.get("queue")
-
-
-def astray(call: Call, record: CallRecord | None) -> bool:
-    """Return whether the queue holds something else of a call than its actor: `record` is the queue's."""
-    match call.phase:
-        case Arriving() | Ended():
-            return False
-        case Waiting(offers=offers):
-            ringing = {token for token, _ in record.ringing} if record else set()
-            there = record is not None and record.state in {"waiting", "offered"}
-            return not there or ringing != {offer.token for offer in offers}
-        case Talking(offer=offer):
-            return record is None or record.token != offer.token
-        case _:
-            return record is None
 
 
 class Settlement:

@@ -8,7 +8,11 @@ offers that other workers made for our calls.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from typing import TYPE_CHECKING, Final
+
+from yarl import URL
 
 from ivr import log
 from ivr.ari import Connected, Disconnected, Replaced
@@ -46,6 +50,10 @@ if TYPE_CHECKING:
 __all__ = ["EVENTS", "Worker"]
 
 REAP_EVERY_S: Final = 0.25
+DEAF_S: Final = 30.0
+"""Without Asterisk for so long, the node is another worker's to have, or nobody's: then the agents of other nodes who
+talked with its callers are free."""
+NO_ASTERISK: Final = "no Asterisk"
 ASIDE_AGAIN_S: Final = 5.0
 """After a side task broke."""
 
@@ -110,7 +118,9 @@ class Worker:
         self._wrap_ms, self._staffing, self._retired = wrap_ms, staffing, retired or {}
         self._capacity = Capacity(ari, metrics)
         self.calls.full = lambda: self._capacity.full
-        self._presence = Presence(plan, app, self._node, queue, self.calls.route, self._tasks)
+        self._presence = Presence(
+            plan, app, self._node, queue, self.calls.route, self._tasks, sure=lambda: self._lease.sure
+        )
         self._settlement = Settlement(
             ari=ari,
             queue=queue,
@@ -131,11 +141,13 @@ class Worker:
             router=self._router,
             tasks=self._tasks,
             metrics=metrics,
+            routing=self._routing,
             node=self._node,
             app=app,
         )
         self.on_event: Callable[[Event], None] = self._router.route
         self.connected = False
+        self._deaf_since = time.monotonic()
 
     # -- life --------------------------------------------------------------
 
@@ -145,6 +157,7 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 await self._settlement.begin()
                 await self._lease.take()
+                self._deaf_since = time.monotonic()
                 group.create_task(self._lease.keep(self._lost_node))
                 group.create_task(self._settlement.keep())
                 group.create_task(self._reap())
@@ -177,14 +190,31 @@ class Worker:
             self._ari.suspend(why)
             if why == "replaced":
                 await self._settlement.go_home()
+            if why == NO_ASTERISK:
+                await self._lease.give_back()
+                await self._listens()
             await self._lease.take()
+            self._deaf_since = time.monotonic()
             self._ari.resume()
+
+    async def _listens(self) -> None:
+        """Return once something takes connections where Asterisk should be."""
+        url = URL(self._ari.url)
+        while True:
+            with contextlib.suppress(OSError):
+                async with asyncio.timeout(1.0):
+                    _, writer = await asyncio.open_connection(url.host, url.port)
+                writer.close()
+                return
+            await asyncio.sleep(REAP_EVERY_S)
 
     async def _reap(self) -> None:
         """End what is due; learn every live offer again, so that a lost reply strands nobody."""
         down = False
         while True:
             await asyncio.sleep(REAP_EVERY_S)
+            if not self.connected and self._lease.held and time.monotonic() - self._deaf_since > DEAF_S:
+                self._tasks.start(self._step_back(NO_ASTERISK))
             try:
                 reaped = await self._queue.reap()
                 await self.calls.pay()
@@ -234,10 +264,12 @@ class Worker:
             case Disconnected(reason, attempt):
                 if self.connected or attempt == 1:
                     _log.error("no connection to Asterisk; trying again", node=self._node, reason=reason)
+                if self.connected:
+                    self._deaf_since = time.monotonic()
                 self.connected = False
                 self._metrics.ari_up.set(0)
             case Replaced():
-                self.connected = False
+                self.connected, self._deaf_since = False, time.monotonic()
                 self._metrics.ari_up.set(0)
                 _log.error("another worker connected under our name", node=self._node)
                 self._tasks.start(self._step_back("replaced"))

@@ -20,13 +20,16 @@ pytestmark = pytest.mark.unit
 
 
 class Scene:
-    """A clock that is set by hand, and a queue that does at each question what the next of `answers` says."""
+    """A clock that is set by hand, and a queue that does at each question what the next of `answers` says.
+
+    The node is there to be taken, at first and after each loss.
+    """
 
     def __init__(self, *answers: Callable[[Scene], bool], freezes_at: int = 0) -> None:
         self.now = 100.0
         self.freezes_at = freezes_at
         self.readings = 0
-        self.answers = list(answers)
+        self.answers = [granted, *answers]
         self.asked = 0
         self.lost: list[Loss] = []
         self.over = asyncio.Event()
@@ -47,8 +50,13 @@ class Scene:
     async def play(self) -> list[Loss]:
         async def lost(why: Loss) -> None:
             self.lost.append(why)
+            assert not lease.sure or why == "taken"
+            self.answers.insert(0, granted)
+            await lease.take()
 
         lease = NodeLease(self, NodeId("a"), monotonic=self.clock)  # type: ignore[arg-type]
+        await lease.take()
+        assert lease.sure
         keeping = asyncio.create_task(lease.keep(lost))
         await self.over.wait()
         keeping.cancel()
@@ -86,7 +94,7 @@ async def test_renewed_in_time_nothing_is_lost() -> None:
 async def test_an_answer_that_was_long_on_its_way_is_asked_for_again_and_is_no_freeze() -> None:
     scene = Scene(granted, late, granted, granted)
     assert await scene.play() == []
-    assert scene.asked == 5
+    assert scene.asked == 6
 
 
 async def test_redis_that_does_not_answer_for_as_long_as_the_lease_lasts() -> None:
@@ -98,5 +106,5 @@ async def test_another_worker_has_it() -> None:
 
 
 async def test_a_process_that_stood_still_knows_it() -> None:
-    """The clock is read at the start, and then before and after each sleep and each question."""
-    assert await Scene(granted, granted, granted, freezes_at=7).play() == ["frozen"]
+    """The clock is read at the start, twice, and then before and after each sleep and each question."""
+    assert await Scene(granted, granted, granted, freezes_at=8).play() == ["frozen"]

@@ -190,6 +190,18 @@ async def test_a_wait_that_redis_forgot_is_known_again_at_its_place(hall: Hall) 
     await hall.until(lambda: hall.switch.talks(call))
 
 
+async def test_a_place_that_redis_took_away_is_given_back(hall: Hall) -> None:
+    await hall.agent()
+    await hall.talks()
+    call = await hall.waits()
+    await hall.until(lambda: hall.state_of(call, "waiting"))
+    await hall.queue.leave(CallId(call), "by hand")
+    await looks(hall)
+    await hall.until(lambda: hall.state_of(call, "waiting"))
+    assert await told(hall) == [("record_astray", call)]
+    assert hall.phase(call) == "Waiting"
+
+
 async def test_a_talk_that_redis_forgot_is_known_again_and_goes_on(hall: Hall) -> None:
     await hall.agent()
     call, _ = await hall.talks()

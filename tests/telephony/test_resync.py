@@ -25,6 +25,7 @@ pytestmark = pytest.mark.unit
 APP = "ivr-a"
 TOPIC = TopicId("etat-civil")
 OFFER = Offer("e:7", AgentId("alice"))
+NODE = NodeId("a")
 
 
 NOBODY = CallerID(name="", number="")
@@ -100,10 +101,27 @@ def test_legs_and_bridges_that_belong_to_nothing_are_ended() -> None:
 def found(
     channels: list[Channel], bridges: list[Bridge], *held: Call, actors: str = "", records: str = ""
 ) -> set[Kind]:
-    """The kinds of difference; `actors` and `records` name calls by the last part of their id."""
+    """The kinds of difference; `actors` and `records` name calls by the last part of their id.
+
+    A record says of a call what the call says, but for one named with a `!`, which is in no line.
+    """
     repairs = compare(channels, bridges, {each.id: Held(each) for each in held}, APP)
     mine = {each.id: each for each in held if each.id.rpartition(".")[2] in actors.split()}
-    return {each.kind for each in differences(repairs, mine, {CallId(f"a-1.{n}") for n in records.split()})}
+    known = {CallId(f"a-1.{n.rstrip('!')}"): n.endswith("!") for n in records.split()}
+    by_id = {each.id: each for each in held}
+    records_of = {id_: record_of(by_id[id_], astray=astray) for id_, astray in known.items()}
+    return {each.kind for each in differences(repairs, mine, records_of)}
+
+
+def record_of(call: Call, *, astray: bool) -> CallRecord:
+    match call.phase:
+        case Waiting(offers=offers) if not astray:
+            ringing = tuple((Token(offer.token), offer.agent) for offer in offers)
+            return CallRecord(call.id, NODE, 1, "offered" if ringing else "waiting", topic=TOPIC, ringing=ringing)
+        case Talking(offer=offer) if not astray:
+            return CallRecord(call.id, NODE, 1, "talking", topic=TOPIC, token=Token(offer.token), agent=offer.agent)
+        case _:
+            return CallRecord(call.id, NODE, 1, "held")
 
 
 def test_nothing_differs_of_healthy_calls() -> None:
@@ -123,6 +141,7 @@ def test_what_differs_is_told_by_its_kind() -> None:
     assert found(here, [], waiting, records="1") == {"record_without_actor"}
     assert found([], [], waiting, records="1") == {"record_without_actor"}
     assert found(here, [], waiting, actors="1") == {"actor_without_record"}
+    assert found(here, [], waiting, actors="1", records="1!") == {"record_astray"}
     assert found(here, [], talk, actors="1", records="1") == {"talk_without_leg"}
     assert found([channel("leg.a-1.9.1")], [bridge("br.a-1.9.1")]) == {"stray_leg", "stray_bridge"}
 
@@ -140,7 +159,7 @@ def test_who_was_cut_off_and_is_being_promised_an_answer_is_left_to_it() -> None
 
 def test_a_difference_is_named_by_what_differs() -> None:
     repairs = compare([channel("leg.a-9.9.1")], [], {}, APP)
-    assert differences(repairs, {}, ()) == {Difference("stray_leg", "leg.a-9.9.1")}
+    assert differences(repairs, {}, {}) == {Difference("stray_leg", "leg.a-9.9.1")}
 
 
 def test_a_call_died_with_asterisk_if_it_is_older_or_was_known_to_another() -> None:
@@ -201,8 +220,16 @@ def test_a_place_that_the_queue_holds_need_not_be_asked_for() -> None:
 
 
 def test_a_talk_is_what_the_queue_says_it_is() -> None:
-    talk = Talking(TOPIC, replace(OFFER, answered=True), 5)
-    assert revive(record(Waiting(TOPIC, TOPIC, 5), "talking", OFFER)).call.phase == talk
+    came_for = TopicId("voirie")
+    talk = Talking(TOPIC, replace(OFFER, answered=True), 5, came_for, step=1)
+    assert revive(record(Waiting(TOPIC, came_for, 5, step=1), "talking", OFFER)).call.phase == talk
+    assert revive(record(talk, "talking", OFFER)).call.phase == talk
+
+
+def test_a_talk_that_the_queue_does_not_know_is_a_wait_for_what_the_caller_came_for() -> None:
+    came_for = TopicId("voirie")
+    talk = Talking(TOPIC, replace(OFFER, answered=True), 5, came_for, step=1)
+    assert revive(record(talk, "waiting")).call.phase == Waiting(TOPIC, came_for, 5, queued=True, step=1)
 
 
 def test_a_call_that_was_taking_leave_does_not_talk_again() -> None:

@@ -12,7 +12,7 @@ from ivr.core.caller import Caller, CallerRef, CallId
 from ivr.core.plan import AgentId, TopicId
 from ivr.core.state import Call, Offer, Talking, Waiting
 from ivr.queueing.model import CallRecord, NodeId, Token
-from ivr.telephony.settlement import astray
+from ivr.telephony.resync import astray
 
 if TYPE_CHECKING:
     from tests.telephony.conftest import Hall

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,10 @@ async def standby(sheltered: Hall, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     await other.until(lambda: other.queue.sent["lease"] > 1, "it stands by")
     yield other
     await other.stop()
+
+
+def _is_at(hall: Hall, home: str) -> bool:
+    return hall.queue.home == home
 
 
 async def _polls(standby: Hall) -> None:
@@ -61,8 +66,8 @@ async def test_the_standby_follows_into_the_emergency_and_home(sheltered: Hall, 
     waiting = await hall.waits()
     hall.redis.away = True
     for home in ("emergency", "shared"):
-        await hall.until(lambda home=home: hall.queue.home == home, "the holder moves")
-        await standby.until(lambda home=home: standby.queue.home == home, "the standby follows")
+        for each in (hall, standby):
+            await each.until(partial(_is_at, each, home), f"it moves to the {home} Redis")
         await hall.until(lambda: hall.state_of(waiting, "waiting"))
         await _polls(standby)
         assert not standby.worker.connected

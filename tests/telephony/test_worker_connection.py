@@ -8,6 +8,8 @@ import pytest
 
 from ivr.core.plan import AgentId
 from ivr.queueing.model import NodeId, WorkerId
+from ivr.telephony import worker
+from ivr.telephony.lease import NodeLease
 from tests.ari.fake import LOSE, refuse
 from tests.telephony.switch import APP, Line
 
@@ -296,3 +298,38 @@ async def test_stopped_it_leaves_its_calls_as_they_are_and_gives_the_node_back(h
     assert set(dump.calls) == {call, waiting}
     assert (await hall.queue.lease(NodeId("a"), WorkerId("the next"), 1_000)).granted
     assert [sample for metric in hall.metrics.ended.collect() for sample in metric.samples] == []
+
+
+async def test_without_asterisk_for_long_the_node_is_given_back_and_its_calls_are_taken_up_after(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "DEAF_S", 0.05)
+    await hall.agent()
+    talking, _ = await hall.talks()
+    waiting = await hall.waits()
+    before = await hall.record(waiting)
+    async with Gap(hall, "cut"):
+        await hall.until(lambda: hall.queue.sent["unlease"] > 0, "the node is given back")
+        await hall.until(lambda: not len(hall.worker.calls), "nobody is served meanwhile")
+    await hall.until(lambda: hall.phase(waiting) == "Waiting")
+    after = await hall.record(waiting)
+    assert before is not None
+    assert after is not None
+    assert (after.arrival, after.since, after.topic) == (before.arrival, before.since, before.topic)
+    assert hall.switch.talks(talking)
+    hall.switch.ends(talking)
+    await hall.rings(waiting)
+
+
+async def test_what_was_heard_of_a_phone_while_the_node_may_be_another_s_is_read_anew(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hall.agent()
+    monkeypatch.setattr(hall.worker._settlement, "holds", False)
+    with monkeypatch.context() as patch:
+        patch.setattr(NodeLease, "sure", False)
+        hall.switch.registers("bob")
+        await hall.until(lambda: hall.queue.doubtful, "it is not told")
+    assert AgentId("bob") not in (await hall.dump()).agents
+    hall.worker._settlement.holds = True
+    await hall.until(lambda: hall._present("bob"), "everybody is read anew")
