@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from ivr.telephony.tasks import Tasks
 
 LOOK_EVERY_S: Final = 10.0
+AGAIN_S: Final = 3.0
+"""After a look that showed something: is it still so?"""
 SETTLED_S: Final = 10.0
 """A call that was not adopted by then is not waited for."""
 
@@ -172,7 +174,7 @@ class Reconciler:
         """Look for ever; says once that it cannot, and once that it can again."""
         blind = False
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(AGAIN_S if self._seen or self._broken else LOOK_EVERY_S)
             if not self._ari.connected:
                 continue
             try:
