@@ -204,13 +204,16 @@ class Reference(State):
         groups = tuple(group for group in args["groups"].split("|") if group)
         if args["present"]:
             agent = agent or self.agents.setdefault(args["agent"], Agent(args["agent"]))
+            busy = args.get("busy", agent.busy and agent.node == args["node"])
+            if agent.present and (agent.groups, agent.node, agent.busy) == (groups, args["node"], busy):
+                return  # no news: what came due meanwhile is the reap's
             if not agent.present:
                 agent.misses = 0
                 if agent.hold == "cooldown":
                     agent.hold = agent.free_at = None
                 if agent.pause == "missed":
                     agent.pause = agent.back = None
-            agent.busy = args.get("busy", agent.busy and agent.node == args["node"])
+            agent.busy = busy
             agent.present, agent.groups, agent.node = True, groups, args["node"]
             self.free_of_gone(agent)
         elif agent and agent.present and agent.node == args["node"]:
