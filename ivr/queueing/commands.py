@@ -49,9 +49,13 @@ class Command(Generic[R]):
     lines: tuple[str, ...] = ()
 
 
-def found() -> Command[m.Founded]:
-    """Establish the epoch that the command is sent with, unless another is in force."""
-    return Command("found", {}, replies.founded)
+def found(node: m.NodeId | None = None, worker: m.WorkerId | None = None, ttl_ms: int = 0) -> Command[m.Founded]:
+    """Establish the epoch that the command is sent with, unless another is in force.
+
+    A worker that is named, and whose epoch it is, has the lease of its node with it.
+    """
+    held = {"node": node, "worker": worker, "ttl": ttl_ms} if node is not None and worker is not None else {}
+    return Command("found", held, replies.founded)
 
 
 def configure(routing: m.Routing) -> Command[m.Changed]:

@@ -222,10 +222,12 @@ class Queue:
                 raw = await heeding(self._redis.fcall(script.name(), len(keys), *keys, *argv))
         return self._wire.decode(command, raw)
 
-    async def found(self, epoch: m.Epoch) -> m.Founded:
-        """Establish an epoch, or learn the one in force; later commands are sent under it."""
+    async def found(
+        self, epoch: m.Epoch, node: NodeId | None = None, worker: m.WorkerId | None = None, ttl_ms: int = 0
+    ) -> m.Founded:
+        """Establish an epoch, with the lease of a node, or learn the one in force; later commands are sent under it."""
         self.epoch = epoch
-        reply = await self.run(commands.found())
+        reply = await self.run(commands.found(node, worker, ttl_ms))
         self.epoch = reply.epoch
         self.clock.reached(reply.now)
         return reply

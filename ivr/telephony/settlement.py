@@ -113,10 +113,14 @@ class Settlement:
             return False
 
     async def go_home(self) -> None:
-        """Return once the state is where every worker looks for it.
+        """Return once the state is where the worker that replaced this one has the node's lease from.
 
-        For one that was replaced in the emergency: the other had its lease from somewhere else.
+        In the emergency that is here, or else where every worker looks: then what is here is nobody's any more.
         """
+        if self._queue.home == "emergency":
+            with contextlib.suppress(QueueError):
+                if not (await self._queue.lease(self._calls.node, self._lease.id, LEASE_MS)).granted:
+                    return
         while self._queue.home != "shared":
             there = self._queue.at("shared")
             try:
@@ -130,7 +134,7 @@ class Settlement:
     async def _enter(self, queue: Queue) -> None:
         """Enter the site's present epoch, or begin one, with the routing that holds now."""
         await queue.learn_clock()
-        founded = await queue.found(Epoch(secrets.token_hex(4)))
+        founded = await queue.found(Epoch(secrets.token_hex(4)), self._calls.node, self._lease.id, LEASE_MS)
         await queue.configure(self._routing())
         if founded.created:
             _log.info("began a new epoch", epoch=founded.epoch, home=queue.home)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from ivr.queueing.model import CallId, WorkerId
+from ivr.queueing.model import CallId, Epoch, WorkerId
 from tests.queueing.hall import ANN, BOB, CIVIL, DESK, ONE, PAPERS, T0, A, B, Hand, join, queue_on, ready
 
 if TYPE_CHECKING:
@@ -134,3 +134,13 @@ async def test_a_talk_of_a_node_that_lives_is_left_alone(queue: Queue, clock: Ha
     await queue.busy(ANN, busy=False)
     await queue.reap()
     assert (await queue.dump()).agents[ANN].state == "talking"
+
+
+async def test_who_begins_an_epoch_has_the_node_before_anybody_can_ask_for_it(queue: Queue, redis: Redis) -> None:
+    standby, other = WorkerId("standby"), queue_on(redis, queue.site, Hand())
+    await redis.delete(queue.keys.name("site"))
+    assert (await queue.found(Epoch("e2"), A, W, LEASE_MS)).created
+    assert not (await other.found(Epoch("e3"), A, standby, LEASE_MS)).created
+    leased = await other.lease(A, standby, LEASE_MS)
+    assert (leased.granted, leased.holder) == (False, W)
+    assert (await queue.lease(A, W, LEASE_MS)).granted

@@ -10,6 +10,7 @@ import pytest
 
 from ivr.core.caller import CallId
 from ivr.queueing.errors import QueueError
+from ivr.queueing.model import NodeId
 from ivr.telephony import lease, settlement
 
 if TYPE_CHECKING:
@@ -92,6 +93,32 @@ async def test_it_takes_the_node_in_the_emergency_and_brings_its_calls_home(shel
     await standby.until(lambda: standby.state_of(waiting, "waiting"))
     assert (await standby.dump()).calls.keys() == {CallId(talking), CallId(waiting)}
     assert hall.switch.talks(talking)
+
+
+async def test_who_is_replaced_in_the_emergency_leaves_it_to_the_other(sheltered: Hall, standby: Hall) -> None:
+    hall = sheltered
+    await hall.agent()
+    talking, _ = await hall.talks()
+    hall.redis.away = True
+    waiting = await hall.waits()
+    await hall.until(lambda: hall.queue.home == "emergency")
+    await standby.until(lambda: standby.queue.home == "emergency")
+    await standby.until(partial(_robbed, hall, standby), "the standby has the node")
+    await hall.until(lambda: not hall.worker._lease.held, "the other steps back")
+    hall.redis.away = False
+    await standby.until(lambda: standby.queue.home == "shared", "it brings the calls home")
+    await standby.until(lambda: standby.state_of(waiting, "waiting"))
+    await _polls(hall)
+    assert (await standby.dump()).calls.keys() == {CallId(talking), CallId(waiting)}
+    assert hall.switch.talks(talking)
+    assert standby.worker.connected
+
+
+async def _robbed(hall: Hall, standby: Hall) -> bool:
+    """The holder's lease is over, as after a freeze, until the standby has the node."""
+    if not standby.worker._lease.held:
+        await hall.queue.unlease(NodeId("a"), hall.worker._lease.id)
+    return standby.worker.connected
 
 
 async def test_a_state_that_nobody_begins_anew_is_begun_by_the_standby(

@@ -9,6 +9,9 @@ local function run(keys, argv)
   open(keys, argv)
   if command == 'found' then
     local created = found()
+    if created and args.worker then
+      handlers.lease() -- or a standby, which polls, would have the node before who holds its calls
+    end
     return { 'OK', { 'epoch', site_epoch, 'created', created and '1' or '0', 'now', int(now) } }
   end
   if site_epoch ~= epoch then
