@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core.call import step
-from ivr.core.state import Ended, Talking, Waiting, decode, encode
+from ivr.core.state import Ended, Informing, InMenu, Talking, Typing, Waiting, decode, encode
 from tests.core.drawn import CALENDARS, PLANS, STEPS, live
 from tests.core.story import Story, kinds
 
@@ -95,3 +96,44 @@ def test_every_leg_that_was_dialled_is_bridged_declined_or_dropped(
         if isinstance(effect, fx.DropLeg):
             dialled.discard(effect.token)
     assert not dialled
+
+
+@given(STEPS, PLANS, CALENDARS)
+def test_every_caller_who_was_put_in_a_line_leaves_it_once(
+    steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar
+) -> None:
+    story = Story(plan=plan, calendar=calendar)
+    held = False
+    for which, happened, later in [("input", ev.Started(), 0), *steps, ("input", ev.HungUp(), 0)]:
+        story.now += later
+        for effect in story.tell(live(story, which, happened)):
+            match effect:
+                case fx.JoinQueue():
+                    held = True
+                case fx.LeaveQueue() | fx.Release() | fx.Finish():
+                    held = False
+                case fx.HandBack():  # which gives up all that the call holds
+                    return
+                case _:
+                    pass
+        assert held == isinstance(story.call.phase, Waiting | Talking)
+
+
+@given(st.lists(st.sampled_from("0123456789*#"), max_size=8), PLANS)
+def test_keys_that_are_typed_ahead_do_what_they_do_one_by_one(keys: list[str], plan: Plan) -> None:
+    ahead, patient = Story(plan=plan), Story(plan=plan)
+    for story in (ahead, patient):
+        story.tell(ev.Started())
+    for key in keys:
+        patient.prompt_ends()
+        if not isinstance(patient.call.phase, InMenu | Informing | Typing):
+            break
+        for story in (ahead, patient):
+            story.tell(ev.Digit(key))
+        assert where(ahead) == where(patient)
+
+
+def where(story: Story) -> tuple[str, ...]:
+    """In which phase, and in which menu or for which topic."""
+    phase = story.call.phase
+    return (type(phase).__name__, *(str(getattr(phase, name, "")) for name in ("menu", "topic", "digits")))
