@@ -104,7 +104,8 @@ def test_every_caller_who_was_put_in_a_line_leaves_it_once(
 ) -> None:
     story = Story(plan=plan, calendar=calendar)
     held = False
-    for which, happened, later in [("input", ev.Started(), 0), *steps, ("input", ev.HungUp(), 0)]:
+    begins: list[tuple[str, ev.Input, int]] = [("input", ev.Started(), 0), ("input", ev.Digit("0"), 0)]
+    for which, happened, later in [*begins, *steps, ("input", ev.HungUp(), 0)]:
         story.now += later
         for effect in story.tell(live(story, which, happened)):
             match effect:
