@@ -63,6 +63,7 @@ class CallActor:
         self._given_away = False
         self._tokens: dict[int, str] = {}
         self._legs_up: set[int] = set()
+        self._told: set[str] = set()
         self._trail: list[tuple[int, str, str]] = []
         self._tokens.update((offer_number(offer.token), offer.token) for offer in _offers(call))
 
@@ -162,8 +163,8 @@ class CallActor:
                 await queue.save(self.id, node, encode(call), call.arrival, again=True)
 
     def knows(self, token: str) -> bool:
-        """Return whether that offer is one of the call's present ones."""
-        return any(offer.token == token for offer in _offers(self.call))
+        """Return whether the call was told of that offer: a list of offers may have been read before the end of one."""
+        return token in self._told or any(offer.token == token for offer in _offers(self.call))
 
     # -- legs --------------------------------------------------------------
 
@@ -204,6 +205,10 @@ class CallActor:
         env = Env(self._desk.now(), self._plan, self._desk.calendar)
         typing, talked = isinstance(self.call.phase, Typing), isinstance(self.call.phase, Talking)
         self._recorder.write(happened, env, secret=typing)
+        if isinstance(happened, ev.OfferMade):
+            self._told.add(happened.token)
+        elif isinstance(happened, ev.Adopted):
+            self._told.clear()  # what nobody dialled is told again
         if isinstance(happened, ev.PromptDone):
             self._line.played(happened.serial)
         if isinstance(happened, ev.PromptDone | ev.RecordingDone):

@@ -58,6 +58,8 @@ async def test_who_presses_nothing_reaches_people_whatever_prompt_is_missing(
     plan = trial.house.plan
     said = {"menu": trial.menu.prompt, **{each: getattr(trial.said, each) for each in SAID}}
     name = said.pop(missing)
+    if missing == "menu":
+        del said["no_input"]  # who did not hear the menu is not asked again
     path = sounds / plan.language / f"{name}.alaw"
     kept = path.read_bytes()
     path.unlink()

@@ -204,7 +204,7 @@ def test_what_is_said_and_what_the_keys_do_agree(tmp_path: Path) -> None:
 
 
 def test_a_menu_is_not_listened_to_for_ever(tmp_path: Path) -> None:
-    long = "Bonjour. " + "Nous vous remercions de votre appel. " * 20
+    long = "Bonjour. " + "Nous vous remercions de votre appel. " * 15
     loaded = load(write(tmp_path, prompts=PROMPTS.replace("Bonjour.", long)))
     assert {fault.code for fault in loaded.faults} == {"too-long-before-human"}
     assert loaded.plan is not None

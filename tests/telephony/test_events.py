@@ -95,3 +95,18 @@ async def test_a_key_that_comes_before_its_caller_is_pressed_again(hall: Hall) -
     hall.switch.presses(call, "2")
     await hall.until(lambda: "menu-suite" in hall.switch.said(call))
     assert hall.worker.calls.get(call)
+
+
+async def test_an_offer_that_is_over_is_not_rung_again_by_a_list_that_was_read_before(hall: Hall) -> None:
+    await hall.agent("alice")
+    call = await hall.waits()
+    leg = await hall.rings(call)
+    (offer,) = (await hall.queue.reap()).live
+    hall.switch.ends(leg)
+    await hall.until(lambda: hall.state_of(call, "waiting"))
+    hall.worker.calls.tell(offer)
+    await hall.still()
+    assert hall.switch.legs(call) == []
+    await hall.agent("bob")
+    hall.switch.answers(await hall.rings(call))
+    await hall.until(lambda: hall.switch.talks(call))
