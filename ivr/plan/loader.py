@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from ivr.plan.check import check, has_errors
 from ivr.plan.compile import compile_plan, texts_of
 from ivr.plan.draft import RECORDED, read_draft
-from ivr.plan.faults import Place, PlanError, fault
+from ivr.plan.faults import Place, PlanError, Severity, fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ivr.plan.source import Source
 
 MAX_FAULTS: Final = 200
+LIMITS: Final = frozenset({"prompt-too-long", "too-many-levels"})
+"""What could be served, and is not published: a limit that a later version of the product drew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,19 @@ class Loaded:
         return {prompt: said.get(self.language, "") or prompt for prompt, said in self.texts.items()}
 
 
-def load(folder: Path, *, now: datetime | None = None) -> Loaded:
+def load(folder: Path, *, now: datetime | None = None, published: bool = False) -> Loaded:
     """Return the plan of a site's folder and all its faults; never raises for what the files hold.
 
     What is planned (absences) is checked from `now` on where it is given, as before a publish. Where it is not, time
-    makes no fault: a plan that was good enough to be served stays so.
+    makes no fault: a plan that was good enough to be served stays so. Nor does a limit of what was `published`.
     """
     draft, faults = read_draft(folder, now)
     if draft is None:
         return Loaded(folder, None, tuple(faults), {}, {})
-    faults = _sorted(faults + check(draft), draft)
+    found = faults + check(draft)
+    if published:
+        found = [replace(each, severity=Severity.WARNING) if each.code in LIMITS else each for each in found]
+    faults = _sorted(found, draft)
     source = draft.sources.get("prompts.yaml")
     texts = texts_of(draft)
     return Loaded(
@@ -76,9 +81,9 @@ def load(folder: Path, *, now: datetime | None = None) -> Loaded:
     )
 
 
-def load_or_raise(folder: Path, *, now: datetime | None = None) -> tuple[Plan, Loaded]:
+def load_or_raise(folder: Path, *, now: datetime | None = None, published: bool = False) -> tuple[Plan, Loaded]:
     """Return the plan and what came with it; PlanError with every fault if there is none."""
-    loaded = load(folder, now=now)
+    loaded = load(folder, now=now, published=published)
     if loaded.plan is None:
         raise PlanError(loaded.faults)
     return loaded.plan, loaded

@@ -51,7 +51,7 @@ def voice(settings: Settings, language: str, own: str) -> Synthesiser:
 def make_sounds(plan_dir: Path, out: Path, console: Console) -> SiteReport:
     """Build everything that callers of a site can hear into `out`; done before: takes no time."""
     settings = Settings()
-    _, loaded = load_or_raise(plan_dir)
+    _, loaded = load_or_raise(plan_dir, published=True)  # what may be published is not asked here
     voices = {language: voice(settings, language, loaded.language) for language in languages(loaded)}
     out.mkdir(parents=True, exist_ok=True)
     with Progress(console=console, transient=True) as bars:

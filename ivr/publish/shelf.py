@@ -51,10 +51,10 @@ class Shelf:
             except OSError:  # another worker of this machine was first
                 shutil.rmtree(made)
             self._tidy()
-        loaded = load(folder)
+        loaded = load(folder, published=True)
         if loaded.plan is not None or at is None:
             return loaded
-        return load(folder, now=datetime.fromtimestamp(at / 1000, UTC))
+        return load(folder, now=datetime.fromtimestamp(at / 1000, UTC), published=True)
 
     def remember(self, published: Published) -> None:
         """Note what is served now."""

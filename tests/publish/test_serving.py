@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ivr.plan import PlanError, load_or_raise
+from ivr.plan import PlanError, load, load_or_raise
 from ivr.publish.serving import SHELF, serving
 from ivr.publish.shelf import Shelf
 from ivr.publish.watch import first
@@ -54,6 +54,17 @@ def test_the_published_version_is_served_and_a_changed_draft_told(draft: Path, s
     with found.folder() as folder:
         assert load_or_raise(folder)[0].version == version
     assert not folder.exists()
+
+
+def test_what_was_published_before_a_limit_was_drawn_is_served(draft: Path, state: Path) -> None:
+    write(draft, prompts=PROMPTS.replace("Bonjour.", "Bonjour. " + "Une longue phrase. " * 50))
+    loaded = load(draft, published=True)
+    assert loaded.plan is not None
+    Shelf(state / SHELF).remember(first(draft, loaded.plan, 1_000))
+    found = serving(state, draft)
+    assert (found.published is not None, found.plan.version) == (True, loaded.plan.version)
+    with pytest.raises(PlanError):
+        load_or_raise(draft)
 
 
 def test_a_broken_draft_keeps_nothing_from_being_served(draft: Path, state: Path) -> None:
