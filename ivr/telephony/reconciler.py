@@ -7,21 +7,23 @@ in motion: what differs counts only when two looks in a row show it, and no heal
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from ivr import log
-from ivr.ari import AriError
+from ivr.ari import AriError, NotFound
 from ivr.ari.models import instant_ms
 from ivr.core import inputs as ev
 from ivr.core.caller import CallId
-from ivr.core.state import Talking, encode
+from ivr.core.state import Recording, Talking, encode
 from ivr.queueing.errors import QueueError
 from ivr.telephony.codes import CODE
-from ivr.telephony.ids import offer_number, parse
+from ivr.telephony.ids import offer_number, parse, recording_name
 from ivr.telephony.invariants import broken
 from ivr.telephony.resync import Held, compare, died_with_asterisk, differences, revive
 
@@ -100,6 +102,7 @@ class Reconciler:
         held = self._held(await self._queue.calls_of(self._node))
         await self._calls.plans.learn(known.call.plan for known in held.values() if known is not None)
         await self._end_unreadable(held)
+        await self._listen(held)
         repairs = self._compare(channels, bridges, held)
         mended: list[Kind] = []
         for call_id in repairs.close:
@@ -138,6 +141,18 @@ class Reconciler:
             call = self._calls.introduced(guest.call, guest.called, guest.number, guest.presentation, arrival)
             self._tell(self._calls.begin(call), "crash", ev.Dropped())
         return ["crash"] * len(guests)
+
+    async def _listen(self, held: dict[CallId, Held | None]) -> None:
+        """Note whose message is being recorded still: the end of one may have gone unheard. Raises AriError."""
+        asked = {}
+        for call, known in held.items():
+            if known is not None and isinstance(known.call.phase, Recording):
+                name = recording_name(call, known.call.phase.recording)
+                asked[call] = known, self._ari.recordings.getLive(recordingName=name)
+        for call, (known, reply) in asked.items():
+            with contextlib.suppress(NotFound):
+                await reply
+                held[call] = replace(known, recording=True)
 
     async def _end_unreadable(self, held: Mapping[CallId, Held | None]) -> None:
         """End the records that no version wrote: their callers are taken as new."""
@@ -206,6 +221,7 @@ class Reconciler:
         actors = {actor.id: actor.call for actor in self._calls if not actor.over}
         held = self._held(record for record in records.values() if not self._calls.owes(record.call))
         await self._calls.plans.learn(known.call.plan for known in held.values() if known is not None)
+        await self._listen(held)
         repairs = self._compare(channels, bridges, held)
         found = differences(repairs, actors, records)
         sure, self._seen = found & self._seen, found - self._seen

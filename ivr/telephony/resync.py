@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from ivr.core.adoption import may_play
 from ivr.core.caller import CallId
 from ivr.core.inputs import Adopted, LegState
-from ivr.core.state import Arriving, Call, Ended, Offer, Promising, Recording, Talking, Waiting, decode
+from ivr.core.state import Arriving, Call, Ended, Offer, Promising, Talking, Waiting, decode
 from ivr.telephony.ids import OwnId, offer_number, parse
 
 if TYPE_CHECKING:
@@ -47,11 +47,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A call, and the serials of what may be heard in it. `placed`: as Redis has it, it waits without an offer."""
+    """A call, and the serials of what may be heard in it.
+
+    `placed`: as Redis has it, it waits without an offer. `recording`: Asterisk records its message still.
+    """
 
     call: Call
     playing: tuple[int, ...] = ()
     placed: bool = False
+    recording: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,4 +220,4 @@ def _facts(held: Held, channels: Mapping[str, Channel], bridges: Sequence[Bridge
         if {str(call.id), leg_id} <= members:
             bridged = each.token
     answered = channels[call.id].state == UP
-    return Adopted(tuple(legs), bridged, isinstance(call.phase, Recording), held.playing, answered, held.placed)
+    return Adopted(tuple(legs), bridged, held.recording, held.playing, answered, held.placed)

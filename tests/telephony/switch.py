@@ -70,6 +70,7 @@ class Switch:
         on("DELETE", "channels/[^/]+/moh", self._command)
         on("POST", "channels/[^/]+/play/[^/]+", self._play)
         on("DELETE", "playbacks/[^/]+", self._stop)
+        on("GET", "recordings/live/.*", self._recording)
         on("POST", "channels/leg[^/]+", self._originate)
         on("DELETE", "channels/[^/]+", self._hangup)
         on("POST", "bridges/br[^/]+", self._create)
@@ -252,6 +253,13 @@ class Switch:
         if self.quick:
             self.finishes(playback)
         return Say(201, body)
+
+    def _recording(self, asked: Asked) -> Say:
+        name = asked.path.removeprefix("recordings/live/")
+        if name not in self.recording:
+            return refuse(404, "Recording not found")
+        made = {"name": name, "format": "wav", "target_uri": f"channel:{self.recording[name]}", "state": "recording"}
+        return Say(200, made)
 
     def _stop(self, asked: Asked) -> Say:
         playback = asked.path.partition("/")[2]

@@ -178,6 +178,17 @@ async def test_a_message_is_recorded_to_its_end(hall: Hall, end: str) -> None:
 
 
 @ENDS
+async def test_a_message_that_ended_in_the_gap_is_kept_at_once(hall: Hall, end: str) -> None:
+    """Its end was not heard: the caller is not left in silence for as long as a message may last."""
+    call, name = await hall.speaks()
+    async with Gap(hall, end):
+        hall.switch.recorded(name)
+    await hall.nothing_left()
+    (file,) = await hall.ledger.files()
+    assert (file.id, file.kind, file.recording) == (call, "message", name)
+
+
+@ENDS
 async def test_who_hung_up_in_the_gap_is_let_go(hall: Hall, end: str) -> None:
     await hall.agent()
     call, leg = await hall.talks()
