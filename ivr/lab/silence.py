@@ -208,10 +208,15 @@ class Ears:
             gone = self._lines.pop(call, None)
             if gone is not None:
                 self._quiet_until(gone, packet.at)
-                self._streams.pop((gone.speaks, gone.hears), None)
+                self._hears_no_more(gone)
+
+    def _hears_no_more(self, line: _Line) -> None:
+        """Its ports may be another's by now: an Asterisk that began anew gives those of its lost calls away."""
+        if self._streams.get((line.speaks, line.hears)) is line:
+            del self._streams[line.speaks, line.hears]
 
     def _answered(self, line: _Line, port: int, at: float) -> None:
-        self._streams.pop((line.speaks, line.hears), None)
+        self._hears_no_more(line)
         line.speaks = port
         line.heard = at if line.heard is None else line.heard
         self._streams[port, line.hears] = line

@@ -131,3 +131,11 @@ def test_what_is_no_udp_is_passed_over() -> None:
 def test_other_files_are_refused(data: bytes) -> None:
     with pytest.raises(NotACapture):
         list(Capture().feed(data))
+
+
+def test_ports_that_a_lost_call_had_are_heard_for_the_one_that_has_them_now() -> None:
+    """Asterisk began anew, and gave them away before the lost call's caller hung up."""
+    lost = (invite(1), ok(2), *rtp(2, 1, LOUD))
+    now = (invite(4, "2-x", "0639980002"), ok(5, "2-x"), *rtp(5, 2, LOUD))
+    late = (bye(7), *rtp(7, 3, LOUD), bye(10, "2-x"))
+    assert stretches(listen(*lost, *now, *late)) == [("0639980001", 2.98, 7.0)]
