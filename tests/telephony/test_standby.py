@@ -77,37 +77,41 @@ async def test_the_standby_follows_into_the_emergency_and_home(sheltered: Hall, 
     assert hall.fake.connections == 1
 
 
-async def test_it_takes_the_node_in_the_emergency_and_brings_its_calls_home(sheltered: Hall, standby: Hall) -> None:
-    hall = sheltered
+async def _in_the_emergency(hall: Hall, standby: Hall) -> tuple[str, str]:
+    """A caller who talks and one who waits, in this node's own Redis; the standby is there too."""
     await hall.agent()
     talking, _ = await hall.talks()
     hall.redis.away = True
     waiting = await hall.waits()
-    await hall.until(lambda: hall.queue.home == "emergency")
-    await standby.until(lambda: standby.queue.home == "emergency")
+    for each in (hall, standby):
+        await each.until(partial(_is_at, each, "emergency"))
+    return talking, waiting
+
+
+async def _brought_home(hall: Hall, standby: Hall, waiting: str) -> None:
+    """The shared Redis is back, and the standby has told it of its calls."""
+    hall.redis.away = False
+    await standby.until(partial(_is_at, standby, "shared"), "it brings the calls home")
+    await standby.until(lambda: standby.state_of(waiting, "waiting"))
+
+
+async def test_it_takes_the_node_in_the_emergency_and_brings_its_calls_home(sheltered: Hall, standby: Hall) -> None:
+    hall = sheltered
+    talking, waiting = await _in_the_emergency(hall, standby)
     await hall.stop()
     await standby.until(lambda: standby.worker.connected, "the standby has the node")
     await standby.until(lambda: standby.state_of(waiting, "waiting"))
-    hall.redis.away = False
-    await standby.until(lambda: standby.queue.home == "shared", "it brings the calls home")
-    await standby.until(lambda: standby.state_of(waiting, "waiting"))
+    await _brought_home(hall, standby, waiting)
     assert (await standby.dump()).calls.keys() == {CallId(talking), CallId(waiting)}
     assert hall.switch.talks(talking)
 
 
 async def test_who_is_replaced_in_the_emergency_leaves_it_to_the_other(sheltered: Hall, standby: Hall) -> None:
     hall = sheltered
-    await hall.agent()
-    talking, _ = await hall.talks()
-    hall.redis.away = True
-    waiting = await hall.waits()
-    await hall.until(lambda: hall.queue.home == "emergency")
-    await standby.until(lambda: standby.queue.home == "emergency")
+    talking, waiting = await _in_the_emergency(hall, standby)
     await standby.until(partial(_robbed, hall, standby), "the standby has the node")
     await hall.until(lambda: not hall.worker._lease.held, "the other steps back")
-    hall.redis.away = False
-    await standby.until(lambda: standby.queue.home == "shared", "it brings the calls home")
-    await standby.until(lambda: standby.state_of(waiting, "waiting"))
+    await _brought_home(hall, standby, waiting)
     await _polls(hall)
     assert (await standby.dump()).calls.keys() == {CallId(talking), CallId(waiting)}
     assert hall.switch.talks(talking)
