@@ -112,12 +112,12 @@ async def endure(line: ChaosLine, fault: Fault, say: Callable[[str], None]) -> R
     return judged_whole(row, fault.silence_s)
 
 
-def judged_whole(row: Row, silence_s: float | None) -> Row:
+def judged_whole(row: Row, silence_s: float) -> Row:
     """Return a row with whether it is ok, and why not."""
     why = [f"{row[name]} {name}" for name in ("lost", "doubled", "violations", "without_file") if row.get(name)]
     if row["steady_after_s"] is None:
         why.append("no talks as before")
-    if silence_s is not None and row["worst_silence_s"] > silence_s:
+    if row["worst_silence_s"] > silence_s:
         why.append(f"{row['worst_silence_s']} s of silence, {silence_s:g} at most")
     return {**row, "ok": not why, **({"why": ", ".join(why)} if why else {})}
 
@@ -208,25 +208,33 @@ async def run(
                     whole = await _next(line, due.pop(0), keep, say)
                 if whole:
                     say("the load ends")
-                    keep(LAST, await last(line, time.time()))
+                    row = await last(line, time.time())
+                    if not row["ok"]:
+                        await _keep_logs(line, LAST, row["why"], say)
+                    keep(LAST, row)
 
 
 async def _next(line: ChaosLine, fault: Fault, keep: Callable[[str, Row], None], say: Callable[[str], None]) -> bool:
     """Whether the line can be used further."""
     say(f"[bold]{fault.name}[/bold]: {fault.what}")
-    why = LOGS / fault.name
     try:
         row = await endure(line, fault, say)
         if not row["ok"]:
-            await asyncio.to_thread(line.keep, why)
-            say(f"[red]failed[/red]: {row['why']}; logs and notes are in {why}")
+            await _keep_logs(line, fault.name, row["why"], say)
         await line.top_up()
     except (IvrError, RedisError, OSError, TimeoutError) as failed:
-        await asyncio.to_thread(line.keep, why)
-        keep(fault.name, {"ok": False, "what": fault.what, "why": f"{type(failed).__name__} {failed}"})
+        why = f"{type(failed).__name__} {failed}"
+        await _keep_logs(line, fault.name, why, say)
+        keep(fault.name, {"ok": False, "what": fault.what, "why": why})
         return False
     keep(fault.name, row)
     return row["steady_after_s"] is not None
+
+
+async def _keep_logs(line: ChaosLine, name: str, why: str, say: Callable[[str], None]) -> None:
+    folder = LOGS / name.replace(" ", "-")
+    await asyncio.to_thread(line.keep, folder)
+    say(f"[red]failed[/red]: {why}; logs and notes are in {folder}")
 
 
 async def adoption(prompts: Path, callers: int, say: Callable[[str], None]) -> Row:

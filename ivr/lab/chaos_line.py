@@ -99,6 +99,7 @@ class ChaosLine:
                 agents=self.shape.agents,
                 talk_ms=self.shape.talk_ms,
                 rtp_ports=self.shape.rtp_ports,
+                rtp_spare=self.shape.rtp_ports,
                 env={
                     "IVR_ARI_URL": f"http://127.0.0.1:{self.relay.port}/ari",
                     "IVR_LEDGER_URL": f"sqlite:///{self.ledger}",

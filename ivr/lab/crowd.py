@@ -65,7 +65,10 @@ def names(agents: int) -> list[str]:
 
 
 class Crowd(House):
-    """A house whose `agents_n` SIPp agents are registered, answer and hang up by themselves."""
+    """A house whose `agents_n` SIPp agents are registered, answer and hang up by themselves.
+
+    Above its `rtp_ports` it keeps `rtp_spare` more, that no Asterisk uses yet.
+    """
 
     def __init__(  # noqa: PLR0913 - what a crowd is like, by name
         self,
@@ -77,6 +80,7 @@ class Crowd(House):
         talk_ms: int,
         answer_ms: int = 300,
         rtp_ports: int | None = None,
+        rtp_spare: int = 0,
         quiet: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> None:
@@ -87,14 +91,15 @@ class Crowd(House):
         self._talk_ms = talk_ms
         self._answer_ms = answer_ms
         self._rtp_ports = rtp_ports
+        self._rtp_spare = rtp_spare
         self._quiet = quiet
         self.bench = Bench()
 
     def _with_bench(self, config: StackConfig) -> StackConfig:
         def adjust(options: RenderOptions) -> RenderOptions:
-            return replace(options, bench=self.bench)
+            return replace(options, bench=self.bench, rtp_end=options.rtp_end - self._rtp_spare)
 
-        ports = self._rtp_ports or config.rtp_ports
+        ports = (self._rtp_ports or config.rtp_ports) + self._rtp_spare
         return replace(config, adjust=adjust, amend=self._only_the_crowd, rtp_ports=ports)
 
     def _only_the_crowd(self, etc: Path) -> None:

@@ -29,8 +29,8 @@ FROZEN_SILENCE_S: Final = 30.0
 class Fault:
     """One fault. It lasts `seconds`; the line is looked at for `watch_s` more at least.
 
-    `check` tells, at its end, what is wrong by then. No caller may hear nothing for longer than `silence_s`; None:
-    no bound. `ends_calls`: it drops calls by its nature; then every caller who was up must have a promise.
+    `check` tells, at its end, what is wrong by then. No caller may hear nothing for longer than `silence_s`.
+    `ends_calls`: it drops calls by its nature; then every caller who was up must have a promise.
     """
 
     name: str
@@ -42,14 +42,13 @@ class Fault:
     check: Callable[[ChaosLine], Awaitable[Sequence[str]]] = acts.no_complaints
     seconds: float = 0.0
     watch_s: float = 10.0
-    silence_s: float | None = SILENCE_S
+    silence_s: float = SILENCE_S
     ends_calls: bool = False
 
     @property
     def mute_s(self) -> float:
         """After so long without a sound, who hangs up is lost: less than what the fault allows by its nature."""
-        allowed = self.silence_s or SILENCE_S
-        return notes.MUTE_S if allowed <= SILENCE_S else allowed
+        return notes.MUTE_S if self.silence_s <= SILENCE_S else self.silence_s
 
 
 FAULTS: Final = (
@@ -228,7 +227,6 @@ FAULTS: Final = (
         end=acts.start_asterisk,
         seconds=1.0,
         ends_calls=True,
-        silence_s=None,
     ),
 )
 BY_NAME: Final = {fault.name: fault for fault in FAULTS}

@@ -11,11 +11,12 @@ import pytest
 
 from ivr.core.caller import CallId
 from ivr.core.plan import AgentId, TopicId
+from ivr.lab.acts import other_half
 from ivr.lab.agreement import disagreements, grown, standing
 from ivr.lab.chaos import ADOPTION, KILLS_AMONG, Book, judged_whole, the_list
 from ivr.lab.chaos_load import FULL, NARROWED, SMALL, Shape, narrowed
 from ivr.lab.crowd import LoadFailed
-from ivr.lab.faults import BY_NAME, FAULTS, SILENCE_S, TRIED_IN_TESTS, random_kill
+from ivr.lab.faults import BY_NAME, FAULTS, TRIED_IN_TESTS, random_kill
 from ivr.lab.notes import MUTE_S
 from ivr.lab.relay import HOST, Relay
 from ivr.plan import load_or_raise
@@ -38,14 +39,14 @@ def test_every_fault_has_a_name_of_its_own_and_says_what_it_is() -> None:
 
 def test_who_hangs_up_in_a_silence_that_no_fault_allows_is_lost() -> None:
     for fault in (*FAULTS, *(random_kill(7, n) for n in range(1, 10))):
-        assert MUTE_S <= fault.mute_s <= (fault.silence_s or SILENCE_S)
+        assert MUTE_S <= fault.mute_s <= fault.silence_s
     assert BY_NAME["redis-down"].mute_s == MUTE_S
     assert BY_NAME["ari-cut-60"].mute_s > 60
 
 
 def test_the_documented_list_is_this_one() -> None:
     documented = (PLAN.parents[1] / "docs" / "chaos.md").read_text(encoding="utf-8")
-    bounds = ["–" if fault.silence_s is None else f"{fault.silence_s:g} s" for fault in FAULTS]
+    bounds = [f"{fault.silence_s:g} s" for fault in FAULTS]
     rows = (f"| `{fault.name}` | {fault.what} | {bound} |\n" for fault, bound in zip(FAULTS, bounds, strict=True))
     assert "".join(rows) in documented
 
@@ -169,7 +170,13 @@ def test_a_row_is_ok_when_nothing_was_lost_and_nobody_in_silence_for_too_long(
     row = {"lost": 0, "doubled": 0, "violations": 0, "worst_silence_s": 5.6, "steady_after_s": 1.0, **told}
     judged = judged_whole(row, 20.0)
     assert (judged["ok"], judged.get("why")) == (why is None, why)
-    assert judged_whole({**row, "worst_silence_s": 99.0}, None).get("why", "").endswith("silence") is False
+
+
+def test_an_asterisk_that_starts_anew_uses_the_other_half_of_the_ports() -> None:
+    before = "[general]\nrtpstart = 12100\nrtpend = 12199\nstrictrtp = yes\n"
+    after = other_half(before, 12_100, 12_299)
+    assert after == "[general]\nrtpstart = 12200\nrtpend = 12299\nstrictrtp = yes\n"
+    assert other_half(after, 12_100, 12_299) == before
 
 
 def test_violations_are_those_of_every_kind() -> None:
