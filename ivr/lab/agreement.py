@@ -46,12 +46,12 @@ def disagreements(held: Dump, channels: Sequence[Sequence[str]], bridges: str, a
     return found
 
 
-async def standing(look: Callable[[], Awaitable[set[str]]], fall_s: float = FALL_S) -> set[str]:
-    """Return what was so at every look for so long; nothing as soon as nothing is left of it."""
+async def standing(look: Callable[[], Awaitable[set[str]]], fall_s: float = FALL_S, every_s: float = 0.5) -> set[str]:
+    """Return what was so at every look, one `every_s`, for so long; nothing as soon as nothing is left of it."""
     deadline = time.monotonic() + fall_s
     kept = await look()
     while kept and time.monotonic() < deadline:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(every_s)
         kept &= await look()
     return kept
 

@@ -243,12 +243,12 @@ async def test_only_what_stands_is_wrong() -> None:
     async def look() -> set[str]:
         return next(looks)
 
-    assert await standing(look, fall_s=30.0) == set()
+    assert await standing(look, fall_s=30.0, every_s=0.01) == set()
 
     async def always() -> set[str]:
         return {"a"}
 
-    assert await standing(always, fall_s=0.1) == {"a"}
+    assert await standing(always, fall_s=0.1, every_s=0.01) == {"a"}
 
 
 def test_a_counter_that_began_anew_counts_whole() -> None:
