@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ivr.ari import events as ari_events
 from ivr.ari.models import instant_ms
 from ivr.core import inputs as ev
+from ivr.core.caller import CallId
 from ivr.telephony.codes import CODE
 from ivr.telephony.events import leg_failure, leg_lost
 from ivr.telephony.ids import parse, recorded
@@ -49,6 +50,8 @@ class Router:
                     actor.put(ev.HungUp())
                 else:
                     self._codes.over(event.channel_id)
+                if event.channel_id and parse(event.channel_id) is None:
+                    self._calls.fallback.left(CallId(event.channel_id))
             case "ChannelDtmfReceived" | "StasisStart" | "ChannelDestroyed" | "PlaybackFinished":
                 self._decoded(event.decode())
             case "RecordingFinished" | "RecordingFailed":
@@ -94,6 +97,7 @@ class Router:
         if own is None:
             self._presence.gone(channel)
             self._codes.over(channel)
+            self._calls.fallback.forget(CallId(channel))
             if actor := self._calls.get(channel):
                 actor.put(ev.HungUp())
         elif own.kind == "leg":

@@ -162,7 +162,12 @@ class Worker:
                 group.create_task(self._settlement.keep())
                 group.create_task(self._reap())
                 group.create_task(self._listener(self._node, self.calls.tell, lambda: None).run())
-                aside = {"reconciler": self._reconciler.run, "capacity": self._capacity.run, **self._aside}
+                aside = {
+                    "reconciler": self._reconciler.run,
+                    "fallback": self.calls.fallback.watch,
+                    "capacity": self._capacity.run,
+                    **self._aside,
+                }
                 for name, work in aside.items():
                     group.create_task(_beside(name, work), name=name)
                 await self._ari.run()

@@ -64,6 +64,7 @@ class Switch:
             "asterisk/info",
             lambda _: Say(200, {"status": {"startup_time": self.began, "last_reload_time": STAMP}}),
         )
+        on("GET", "channels/[^/]+", self._shown)
         on("GET", "bridges", lambda _: Say(200, [self._bridge(name) for name in self.bridges]))
         on("GET", "endpoints/PJSIP", lambda _: Say(200, [self._endpoint(name) for name in self.phones]))
         on("POST", "channels/[^/]+/(answer|moh|variable|continue|record)", self._command)
@@ -126,6 +127,12 @@ class Switch:
         """An agent takes the receiver up."""
         self.channels[leg].state = "Up"
         self.enters(leg)
+
+    def taken_out(self, name: str) -> None:
+        """The dialplan's watchdog takes a caller out of our application."""
+        line = self.channels[name]
+        line.args = None
+        self.emit("StasisEnd", channel=self._channel(line))
 
     def ends(self, name: str, cause: int = 16) -> None:
         """A channel is gone, whoever hung up."""
@@ -221,6 +228,10 @@ class Switch:
             if APP in self.fake.connected:
                 await self.fake.emit(APP, event_type, **fields)
 
+    def _shown(self, asked: Asked) -> Say:
+        line = self.channels.get(asked.path.partition("/")[2])
+        return Say(200, self._channel(line)) if line else refuse(404, "Channel not found")
+
     def _command(self, asked: Asked) -> Say:
         _, name, what = asked.path.split("/")
         line = self.channels.get(name)
@@ -233,8 +244,7 @@ class Switch:
         if what == "answer":
             line.state = "Up"
         elif what == "continue":
-            line.args = None
-            self.emit("StasisEnd", channel=self._channel(line))
+            self.taken_out(name)
         elif what == "record":
             self.recording[asked.query["name"]] = name
             made = {"name": asked.query["name"], "format": "wav", "target_uri": f"channel:{name}", "state": "queued"}

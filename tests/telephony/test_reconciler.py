@@ -15,7 +15,7 @@ from ivr.ledger.store import LedgerError, of_group
 from ivr.queueing.errors import QueueUnavailable
 from ivr.queueing.model import NodeId
 from ivr.queueing.stream import lines
-from ivr.telephony import reconciler
+from ivr.telephony import fallback, reconciler
 from tests.ari.fake import Say
 from tests.telephony.switch import CALLED, Line
 from tests.telephony.test_codes import with_codes
@@ -337,6 +337,40 @@ async def test_a_crash_of_asterisk_loses_nobody_whom_the_fallback_served(hall: H
     await hall.nothing_left()
     assert await all_told(hall) == {there: f"dropped {hall.plan.general}"}
     assert counted(hall, "connect") == {"crash": 1}
+
+
+async def test_a_crash_loses_nobody_whom_the_watchdog_has_just_taken_from_us(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No look comes in between."""
+    monkeypatch.setattr(fallback, "MOMENT_S", 0.01)
+    said = {"IVR_CALLED": CALLED, "IVR_CALLER": "+33612345678", "IVR_PRES": "allowed_not_screened"}
+    hall.fake.on("GET", "channels/[^/]+/variable", lambda asked: Say(200, {"value": said[asked.query["variable"]]}))
+    hall.fake.on("GET", "recordings/stored", Say(200, []))
+    there, gone, given, again = [hall.switch.calls() for _ in range(4)]
+    for call in (there, gone, given, again):
+        await hall.until(lambda call=call: hall.phase(call) == "InMenu")  # type: ignore[misc]
+    actor = hall.worker.calls.get(given)
+    assert actor is not None
+    actor.also(crash_of_ours)
+    for call in (there, gone, again):
+        hall.switch.taken_out(call)
+    await hall.until(lambda: hall.worker.calls.fallback.known == {there, gone, given, again})
+    hall.switch.ends(gone)
+    hall.switch.enters(again)
+    await hall.until(lambda: hall.phase(again) == "InMenu")
+    hall.switch.ends(again)
+    await hall.until(lambda: not hall.phase(again))
+    await hall.worker._reconciler.look()
+    await crash(hall)
+    await hall.fake.listen()
+    await hall.until(lambda: hall.worker.connected)
+    await hall.nothing_left()
+    assert set(await all_told(hall)) == {there, given}
+
+
+async def crash_of_ours() -> None:
+    raise RuntimeError("as a bug of ours would")
 
 
 def _ended(hall: Hall) -> list[Any]:
