@@ -69,6 +69,7 @@ async def _run(settings: Settings, plan: Plan, root: Root, console: Console) -> 
             "IVR_LOG_LEVEL": settings.log_level,
         }
         worker = WorkerProcess(env, stack.logs / "worker.log")
+        why: list[Exception] = []
         try:
             await worker.start()
             await worker.ready()
@@ -77,9 +78,11 @@ async def _run(settings: Settings, plan: Plan, root: Root, console: Console) -> 
                 group.create_task(_keep(worker, console))
                 group.create_task(_watch(stack))
         except* StackError as failed:
-            raise failed.exceptions[0] from None
+            why += failed.exceptions
         finally:
             await worker.stop()
+        if why:
+            raise why[0]  # not inside: Python 3.11.2 would put it into a group again
 
 
 async def _keep(worker: WorkerProcess, console: Console) -> None:

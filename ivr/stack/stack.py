@@ -149,12 +149,15 @@ class Stack:
                 self.state_dir, config.prompts_dir, self._options, self._secrets.ari_accounts(self._options.ari_user)[0]
             ),
         )
+        why: list[Exception] = []
         try:
             async with asyncio.TaskGroup() as starting:
                 for service in self._own:
                     starting.create_task(service.start(config.ready_timeout_ms))
         except* StackError as failed:
-            raise failed.exceptions[0] from None
+            why += failed.exceptions
+        if why:
+            raise why[0]  # not inside: Python 3.11.2 would put it into a group again
         self._note_pids()
 
     def _refuse_long_paths(self) -> None:
