@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import TYPE_CHECKING
+
 from ivr.errors import IvrError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class StackError(IvrError):
@@ -113,3 +119,19 @@ class NotReadyError(StackError):
 
 class ConsoleError(StackError):
     """Asterisk's console does not answer."""
+
+
+@contextlib.contextmanager
+def ungrouped() -> Iterator[None]:
+    """Within it, a group of nothing but `StackError`s is raised as its first one alone.
+
+    That is for a `TaskGroup` whose tasks fail by the same cause. (`raise` within `except*` would do, had Python
+    3.11.2 not put what it raises into a group again.)
+    """
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        first = group.exceptions[0]
+        if not all(isinstance(error, StackError) for error in group.exceptions):
+            raise
+        raise first from first.__cause__

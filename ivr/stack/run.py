@@ -19,7 +19,7 @@ from rich.console import Console
 from ivr.prompts.studio import make_sounds
 from ivr.provision.credentials import print_credentials
 from ivr.publish.serving import serving
-from ivr.stack.errors import StackError
+from ivr.stack.errors import StackError, ungrouped
 from ivr.stack.root import ensure_root
 from ivr.stack.stack import Stack, StackConfig
 from ivr.stack.worker import WorkerProcess
@@ -69,20 +69,16 @@ async def _run(settings: Settings, plan: Plan, root: Root, console: Console) -> 
             "IVR_LOG_LEVEL": settings.log_level,
         }
         worker = WorkerProcess(env, stack.logs / "worker.log")
-        why: list[Exception] = []
         try:
             await worker.start()
             await worker.ready()
             _tell(settings, plan, stack, root, console)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_keep(worker, console))
-                group.create_task(_watch(stack))
-        except* StackError as failed:
-            why += failed.exceptions
+            with ungrouped():
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_keep(worker, console))
+                    group.create_task(_watch(stack))
         finally:
             await worker.stop()
-        if why:
-            raise why[0]  # not inside: Python 3.11.2 would put it into a group again
 
 
 async def _keep(worker: WorkerProcess, console: Console) -> None:

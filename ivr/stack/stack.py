@@ -17,7 +17,7 @@ from ivr.provision.files import write_atomically
 from ivr.provision.render import Reload, RenderOptions, reload_of, render
 from ivr.provision.secrets import Secrets
 from ivr.stack import console, ports, programs, registry
-from ivr.stack.errors import StackError
+from ivr.stack.errors import StackError, ungrouped
 from ivr.stack.paths import require_privilege
 from ivr.stack.root import Root, ensure_root
 from ivr.stack.service import Service
@@ -149,15 +149,10 @@ class Stack:
                 self.state_dir, config.prompts_dir, self._options, self._secrets.ari_accounts(self._options.ari_user)[0]
             ),
         )
-        why: list[Exception] = []
-        try:
+        with ungrouped():
             async with asyncio.TaskGroup() as starting:
                 for service in self._own:
                     starting.create_task(service.start(config.ready_timeout_ms))
-        except* StackError as failed:
-            why += failed.exceptions
-        if why:
-            raise why[0]  # not inside: Python 3.11.2 would put it into a group again
         self._note_pids()
 
     def _refuse_long_paths(self) -> None:

@@ -160,13 +160,13 @@ class Hall:
     # Steps that many tests take
 
     async def agent(self, name: str = "alice") -> None:
-        """An agent whose phone registers."""
+        """An agent whose phone registers here."""
         self.switch.registers(name)
         await self.until(lambda: self._present(name), f"{name} is present")
 
     async def _present(self, name: str) -> bool:
-        agents = (await self.queue.dump()).agents
-        return AgentId(name) in agents and agents[AgentId(name)].present
+        agent = (await self.queue.dump()).agents.get(AgentId(name))
+        return agent is not None and agent.present and agent.node == "a"
 
     async def in_menu(self, **who: str) -> str:
         """A caller who heard the menu and thinks."""
