@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -27,9 +28,13 @@ def cpu_ms(pid: int) -> float:
     return (int(fields[_UTIME_FIELD]) + int(fields[_UTIME_FIELD + 1])) * 1000 / _TICKS
 
 
-def descriptors(pid: int) -> int:
-    """Return how many file descriptors a process has open."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+def descriptors(pid: int) -> list[str]:
+    """Return what the open file descriptors of a process are: paths, or "socket:[…]" and the like (proc(5))."""
+    found = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.append(str(descriptor.readlink()))
+    return found
 
 
 async def metrics(bind: str) -> Samples:

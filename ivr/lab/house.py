@@ -83,6 +83,10 @@ class House:
         held = Publications(self._redis, Ledger("sqlite://"), self.plan.site)
         await held.set(Forced(None, open=is_open, since=now, until=now + DAY_MS, reason="essai"), now)
 
+    async def redis_connections(self) -> int:
+        """Return how many connections the shared Redis has, this house's own among them."""
+        return len(await self._redis.client_list())
+
     @property
     def registrar(self) -> str:
         """Return Asterisk's SIP address."""
