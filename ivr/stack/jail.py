@@ -219,8 +219,8 @@ def _handles(pid: int, number: int) -> bool:
     return any(mask & (1 << (number - 1)) for mask in masks)
 
 
-def _watch(pid: int) -> NoReturn:
-    """Pass signals on to the program and end as it ends."""
+def _watch(pid: int, tell: int) -> NoReturn:
+    """Pass signals on to the program, which starts when `tell` closes, and end as it ends."""
 
     def forward(number: int, _frame: object) -> None:
         deadly = number in _DEADLY and not _handles(pid, number)
@@ -229,6 +229,7 @@ def _watch(pid: int) -> NoReturn:
 
     for number in _FORWARDED:
         signal.signal(number, forward)
+    os.close(tell)
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
@@ -262,8 +263,7 @@ def main(arguments: list[str]) -> NoReturn:
         os.close(parent_alive)
         if spec["pidfile"]:
             Path(spec["pidfile"]).write_text(f"{pid}\n", encoding="ascii")
-        os.close(tell)
-        _watch(pid)
+        _watch(pid, tell)
     except OSError as error:
         sys.stderr.write(f"the runtime root cannot be entered: {error}\n")
         sys.stderr.flush()

@@ -28,6 +28,7 @@ async def test_whom_a_crash_of_asterisk_cuts_off_is_called_back(
     plan, folder = quick_plan
     async with House(plan, folder, tones[0], {"IVR_WRAP_MS": "0"}) as house, Trial(house, tones[1]) as trial:
         agent = await trial.agent()
+        await until(SOON_S, "Asterisk has the phone on disk", lambda: _kept(house, agent.user))
         await trial.joined(agent)
         waiting = await trial.talk_to_menu()
         await waiting.digits("1")
@@ -76,6 +77,19 @@ async def test_whom_a_crash_of_asterisk_cuts_off_is_called_back(
         await trial.talking()
         await caller.hangup()
         await ringing.closed
+
+
+async def _kept(house: House, user: str) -> bool:
+    """Whether a phone is in Asterisk's database for good: that is a second after it registered (main/db.c)."""
+    # Immutable: Asterisk is not to wait for our lock. What is there halfway is no answer yet.
+    where = f"file:{house.stack.state_dir}/lib/astdb.sqlite3?immutable=1"
+    try:
+        async with aiosqlite.connect(where, uri=True) as kept:
+            query = "SELECT count(*) FROM astdb WHERE key LIKE ?"
+            ((found,),) = await kept.execute_fetchall(query, (f"/registrar/contact/{user};%",))
+    except aiosqlite.DatabaseError:
+        return False
+    return bool(found)
 
 
 async def _idle(trial: Trial, user: str) -> bool:
