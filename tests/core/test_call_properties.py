@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ivr.core import effects as fx
 from ivr.core import inputs as ev
 from ivr.core.call import step
+from ivr.core.plan import AgentId
+from ivr.core.schedule import ALWAYS_OPEN
 from ivr.core.state import Ended, Informing, InMenu, Talking, Typing, Waiting, decode, encode
 from tests.core.drawn import CALENDARS, PLANS, STEPS, live
-from tests.core.story import Story, kinds
+from tests.core.story import PLAN, Story, kinds
 
 if TYPE_CHECKING:
     from ivr.core.plan import Plan
@@ -102,7 +104,11 @@ def test_every_leg_that_was_dialled_is_bridged_declined_or_dropped(
     assert not dialled
 
 
+OFFERED: Final = ("input", ev.OfferMade("e:1", AgentId("alice"), ""), 0)
+
+
 @given(STEPS, PLANS, CALENDARS)
+@example([OFFERED, ("input", ev.Accepted("e:1"), 0), OFFERED], PLAN, ALWAYS_OPEN)
 def test_every_caller_who_was_put_in_a_line_leaves_it_once(
     steps: list[tuple[str, ev.Input, int]], plan: Plan, calendar: Calendar
 ) -> None:
@@ -111,10 +117,13 @@ def test_every_caller_who_was_put_in_a_line_leaves_it_once(
     begins: list[tuple[str, ev.Input, int]] = [("input", ev.Started(), 0), ("input", ev.Digit("0"), 0)]
     for which, happened, later in [*begins, *steps, ("input", ev.HungUp(), 0)]:
         story.now += later
+        talked = isinstance(story.call.phase, Talking)
         for effect in story.tell(live(story, which, happened)):
             match effect:
                 case fx.JoinQueue():
                     held = True
+                case fx.LeaveQueue("astray") if talked:
+                    pass  # an offer that comes too late: whoever talks is taken out of the line, not out of the talk
                 case fx.LeaveQueue() | fx.Release() | fx.Finish():
                     held = False
                 case fx.HandBack():  # which gives up all that the call holds
