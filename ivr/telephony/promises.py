@@ -136,8 +136,8 @@ class Promises:
                     await self.ledger.disconnect()
                 await asyncio.sleep(self._retry.pause_s(min(failures, 16)))
                 continue
-            if self._away and self._noting:
-                # What is on its way to the journal will tell whether the ledger takes it.
+            if self._away and (self._noting or self._gone.is_set()):
+                # What came to the journal meanwhile, or is on its way, will tell whether the ledger takes it.
                 await asyncio.sleep(self._retry.pause_s(1))
                 continue
             if self._away:
