@@ -363,8 +363,10 @@ class Reference(State):
     def reap_empty(self, topic: str) -> None:
         del self.empty[topic]
         if topic in self.topics and not self.staffed(topic):
-            waiting = [call.id for call in self.calls.values() if call.state == "waiting" and call.topic == topic]
-            self.told += [(call, "unstaffed") for call in waiting]
+            here = [call for call in self.calls.values() if call.topic == topic and self.room(call)]
+            self.told += [(call.id, "unstaffed") for call in here if call.state == "waiting"]
+            if any(call.state == "offered" for call in here):
+                self.empty[topic] = self.clock + self.times["empty_grace_ms"]
 
     def reap_known(self, name: str) -> None:
         ref, _, topic = name.partition("|")

@@ -61,6 +61,22 @@ async def test_callers_learn_that_the_last_agent_has_left_on_leave(queue: Queue,
     assert (await queue.reap()).news == (News(ONE, A, "unstaffed"),)
 
 
+async def test_who_is_rung_still_is_not_told_that_nobody_is_there(queue: Queue, clock: Hand) -> None:
+    two = replace(TopicRouting.plain(CIVIL), at_once=2)
+    await queue.configure(Routing({PAPERS: two}, empty_grace_ms=5_000))
+    await ready(queue, ANN, (CIVIL,))
+    joined = await join(queue, ONE)
+    (offer,) = joined.offers
+    await queue.configure(Routing({PAPERS: replace(two, steps=TopicRouting.plain(DESK).steps)}, empty_grace_ms=5_000))
+    await join(queue, TWO)
+    clock.ms += 5_000
+    assert (await queue.reap()).news == (News(TWO, A, "unstaffed"),)
+    await queue.leave(TWO, "told")
+    await queue.decline(offer.token, "failed")
+    clock.ms += 5_000
+    assert (await queue.reap()).news == (News(ONE, A, "unstaffed"),)
+
+
 async def test_a_substitute_answers_in_the_groups_of_whom_they_stand_in_for(queue: Queue) -> None:
     await ready(queue, ANN, (CIVIL,))
     await ready(queue, BOB, (DESK,))

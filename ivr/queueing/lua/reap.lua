@@ -69,7 +69,8 @@ reapers.guard = function(id)
   return 'guarded'
 end
 
--- Nobody has been there for a while: whoever waits is told, and nobody is put out.
+-- Nobody has been there for a while: whoever waits is told, and nobody is put out. A caller for whom a phone still rings
+-- (of somebody who was there before) is told when that comes to nothing.
 reapers.empty = function(topic)
   schedule('empty:' .. topic, nil)
   local known = routing.topics[topic]
@@ -79,8 +80,13 @@ reapers.empty = function(topic)
   local waiting = 0
   for step = 0, #known.steps - 1 do
     for _, id in ipairs(redis.call('ZRANGE', WAITING[line_of(topic, step)], 0, -1)) do
-      announce(call_of(id), 'unstaffed')
-      waiting = waiting + 1
+      local c = call_of(id)
+      if c.state == 'waiting' then
+        announce(c, 'unstaffed')
+        waiting = waiting + 1
+      else
+        schedule('empty:' .. topic, now + routing.empty_grace_ms)
+      end
     end
   end
   log('unstaffed', { 'topic', topic, 'waiting', int(waiting) })
