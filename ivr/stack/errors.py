@@ -130,7 +130,7 @@ def ungrouped() -> Iterator[None]:
     """
     try:
         yield
-    except BaseExceptionGroup as group:
+    except ExceptionGroup as group:
         first = group.exceptions[0]
         if not all(isinstance(error, StackError) for error in group.exceptions):
             raise
