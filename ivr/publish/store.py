@@ -141,10 +141,17 @@ class Publications:
         known = await self._ask(
             "eval", PUBLISH, 2, *self._keys, parent, new.version.number, version, new.version.content, files
         )
-        if known >= new.version.number:  # through another ledger
-            raise Overtaken((await self.shown() or new).version)
-        if known != parent:  # Redis fell back meanwhile
+        if known >= new.version.number:
+            found = await self.shown() or new
+            if not await self._has(found):  # through another ledger
+                raise Overtaken(found.version)
+        elif known != parent:  # Redis fell back meanwhile
             await self._restore(new, ())
+
+    async def _has(self, found: Published) -> bool:
+        """Whether what is in force came by this ledger: who read it brought Redis up to it first, or followed on it."""
+        rows = await plan_rows(self._ledger, self.site, number=found.version.number)
+        return bool(rows) and _published(rows[0]) == found
 
     async def _winner(self, new: Published) -> Version:
         rows = await plan_rows(self._ledger, self.site, number=new.version.number)

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from ivr.core.plan import CrisisId, HoursId
 from ivr.core.schedule import Forced
+from ivr.ledger.plans import keep_plan
 from ivr.ledger.store import File, Ledger
 from ivr.plan import PlanError, load
 from ivr.publish.errors import NoSuchVersion, Overtaken, StoreAway
@@ -22,11 +23,13 @@ from tests.plan.folders import PROMPTS
 from tests.publish.conftest import by
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from redis.asyncio import Redis
 
     from ivr.core.plan import SiteId
+    from ivr.ledger.plans import PlanRow
     from ivr.plan import Loaded
     from ivr.publish.shelf import Shelf
     from ivr.publish.version import Published, Version
@@ -79,6 +82,27 @@ async def test_of_many_who_publish_at_once_one_does(store: Publications, drafts:
     assert won.version.author == names[came.index(None)]
     assert all(error.now.author == won.version.author for error in told)
     assert f"{won.version.author} a publié la version 2 entre-temps" in str(told[0])
+
+
+@pytest.mark.parametrize("followed", [False, True])
+async def test_who_published_is_not_told_of_a_reader_who_was_quicker(
+    store: Publications, drafts: Drafts, monkeypatch: pytest.MonkeyPatch, *, followed: bool
+) -> None:
+    """Between the ledger and Redis: a reader brings Redis up to the ledger, another publishes on it."""
+    await store.publish(drafts.version(1))
+    two, three = drafts.version(2, prompts=OTHER), drafts.version(3)
+
+    async def keep_and_be_read(ledger: Ledger, row: PlanRow, moved: Mapping[str, str] | None) -> bool:
+        kept = await keep_plan(ledger, row, moved)
+        monkeypatch.undo()
+        assert await store.current() == two
+        if followed:
+            await store.publish(three)
+        return kept
+
+    monkeypatch.setattr("ivr.publish.store.keep_plan", keep_and_be_read)
+    await store.publish(two)
+    assert await store.shown() == (three if followed else two)
 
 
 async def test_who_read_an_older_version_is_told(store: Publications, drafts: Drafts) -> None:
