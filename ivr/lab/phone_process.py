@@ -46,7 +46,8 @@ _HARD_STOP_S: Final = 4.0
 _GOODBYE_S: Final = 1.0
 _KEY_S: Final = 2.0
 _KEPT_CALLS: Final = 256
-_STACK: Final = "audio_jitter_buffer_type off\n"
+# The stack takes its RTP ports on every address: below SIPp's and those of the switchboards under test.
+_STACK: Final = "audio_jitter_buffer_type off\nrtp_ports 2048-5998\n"
 _NAMES: Final = {
     Event.CALL_RINGING: "ringing",
     Event.CALL_PROGRESS: "progress",
