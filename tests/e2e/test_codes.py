@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import aiosqlite
 import pytest
 
 from ivr.core.plan import PromptId
 from ivr.lab.scenes import SOON_S, until, within
-from ivr.queueing.stream import lines
 from tests.e2e.test_hangups import later
 
 if TYPE_CHECKING:
@@ -43,18 +40,6 @@ async def is_in(trial: Trial, agent: Phone, state: str) -> None:
     await until(SOON_S, f"{agent.user} is {state}", reached)
 
 
-async def told_of(trial: Trial, agent: Phone) -> list[str]:
-    """The last four lines about an agent, in the ledger or still in the stream: what changed them, or what came."""
-    house, name = trial.house, trial._id(agent)
-    raw: Any = await house._redis.xrange(house.queue.keys.name("events"))
-    waiting = {line.id: (line.type, line.fields) for line in lines(raw) if line.fields.get("agent") == name}
-    async with aiosqlite.connect(house.stack.state_dir / "ledger.sqlite") as ledger:
-        rows = await ledger.execute_fetchall("SELECT id, type, fields FROM events WHERE agent = ?", (name,))
-    told = waiting | {id_: (kind, json.loads(fields)) for id_, kind, fields in rows}
-    own = [told[id_] for id_ in sorted(told, key=lambda id_: tuple(map(int, id_.split("-"))))]
-    return [fields["reason"] if kind == "agent" else kind for kind, fields in own[-4:]]
-
-
 async def test_an_agent_who_dials_21_is_at_lunch_and_who_dials_1_gets_the_next_caller(trial: Trial) -> None:
     agent = await trial.agent()
     await says(trial, agent, "*21", "pause-dejeuner")
@@ -84,7 +69,8 @@ async def test_a_caller_who_waits_reaches_who_dials_1_once_the_phone_is_free(tri
     await until(SOON_S, "the caller waits", waits)
     await says(trial, agent, "*1", "agent-pret")
     ringing = await trial.rings(agent)
-    assert await told_of(trial, agent) == ["busy", "resumed", "free", "offered"]
+    told = [fields["reason"] if kind == "agent" else kind for kind, fields in await trial.told_of(agent)]
+    assert told[-4:] == ["busy", "resumed", "free", "offered"]
     await ringing.answer()
     await trial.talking()
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import re
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
+import aiosqlite
 
 from ivr.core.plan import AgentId
 from ivr.lab import audio
 from ivr.lab.moments import PhoneError
 from ivr.lab.scenes import SOON_S, SceneFailed, until, within
+from ivr.queueing.stream import lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,6 +144,16 @@ class Trial:
     async def state_of(self, phone: Phone) -> str:
         """The state of an agent."""
         return (await self.state()).agents[self._id(phone)].state
+
+    async def told_of(self, phone: Phone) -> list[tuple[str, Mapping[str, str]]]:
+        """The lines about an agent, oldest first, in the ledger or still in the stream: their types and fields."""
+        house, name = self.house, self._id(phone)
+        raw: Any = await house._redis.xrange(house.queue.keys.name("events"))
+        told = {line.id: (line.type, line.fields) for line in lines(raw) if line.fields.get("agent") == name}
+        async with aiosqlite.connect(house.stack.state_dir / "ledger.sqlite") as ledger:
+            rows = await ledger.execute_fetchall("SELECT id, type, fields FROM events WHERE agent = ?", (name,))
+        told |= {id_: (kind, json.loads(fields)) for id_, kind, fields in rows}
+        return [told[id_] for id_ in sorted(told, key=lambda id_: tuple(map(int, id_.split("-"))))]
 
     async def state(self) -> Dump:
         """What the queue holds."""

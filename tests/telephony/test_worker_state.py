@@ -307,12 +307,18 @@ async def test_replaced_while_another_holds_the_node_it_stands_by(hall: Hall) ->
     await hall.until(lambda: hall.switch.said(call).count("menu-principal") == 2)
 
 
-async def test_after_standing_still_it_reads_the_lease_before_it_acts_again(hall: Hall) -> None:
+async def test_after_standing_still_it_reads_the_lease_before_it_acts_again(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await hall.agent()
     call, _ = await hall.talks()
     asleep = 0.0
-    hall.worker._lease._monotonic = lambda: time.monotonic() + asleep
-    await hall.queue.reap()
+    held = hall.worker._lease
+    held._monotonic = lambda: time.monotonic() + asleep
+    # It stands still between two renewals: within one, it asks again and goes on.
+    monkeypatch.setattr(lease, "LEASE_EVERY_S", 0.5)
+    renewed = held._renewed
+    await hall.until(lambda: held._renewed != renewed)
     asleep = 30.0
     await hall.until(lambda: hall.fake.connections == 2 and hall.worker.connected)
     assert hall.switch.talks(call)
